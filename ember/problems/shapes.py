@@ -1,0 +1,81 @@
+"""What a kind of problem is made of: pieces of text with slots, and the steps that compute with them.
+
+One table serves both directions: `compose` fills the slots of a story to write a question, `parse` reads a
+question back into the same slots and computes its exact answer.  A slot of one letter is a number, `{times}`
+and `{frac}` are numbers written in words, the others are words (see `words`).  `x` is the running value; what
+it holds after the last step is the answer.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+
+@dataclass(frozen=True)
+class Step:
+    """One computation: `key = expr`, and what the result is called."""
+
+    key: str
+    expr: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers a slot is drawn from: low, low + step, ..., high."""
+
+    slot: str
+    low: Fraction
+    high: Fraction
+    step: Fraction
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a question in one or more phrasings, with what it adds to the computation."""
+
+    texts: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    closes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Story:
+    """A family of problems: one opening, some events, one question."""
+
+    kind: str
+    topic: str
+    openings: tuple[Piece, ...]
+    asks: tuple[Piece, ...]
+    events: tuple[Piece, ...] = ()
+    most: int = 2
+    decimals: bool = False
+
+
+def piece(texts: str, steps: str = "", numbers: str = "", close: str = "") -> Piece:
+    """Build a piece from plain tables: a phrasing a line, a step a line (`x = a * b: label`), ranges by comma."""
+    return Piece(
+        tuple(_lines(texts)),
+        tuple(_step(line) for line in _lines(steps)),
+        tuple(_range(part) for part in numbers.split(",") if part.strip()),
+        tuple(_lines(close)),
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _step(line: str) -> Step:
+    head, label = line.split(":", 1)
+    key, expr = head.split("=", 1)
+    return Step(key.strip(), tuple(expr.split()), label.strip())
+
+
+@lru_cache(maxsize=None)
+def _range(text: str) -> Range:
+    slot, span = text.split()
+    bounds, _, step = span.partition("/")
+    low, high = bounds.split("-")
+    return Range(slot, Fraction(low), Fraction(high), Fraction(step or "1"))

@@ -1,0 +1,1 @@
+"""From recipe to plan to run to ledger to output."""

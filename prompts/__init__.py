@@ -1,0 +1,1 @@
+"""Every wording, one Jinja file a call."""

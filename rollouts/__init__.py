@@ -1,0 +1,1 @@
+"""The filters as a rollout filter inside reinforcement learning."""

@@ -1,0 +1,1 @@
+"""The faces: the command line, later HTTP and the dashboard."""
