@@ -1,9 +1,9 @@
 """datalchemy: seeds in, verified training data out.
 
-    from datalchemy import Recipe, run
+from datalchemy import Recipe, run
 
-    result = run(Recipe.load("cold-start-cot", target=100, out="out/cold-start"))
-    print(result.accepted, result.path)
+result = run(Recipe.load("cold-start-cot", target=100, out="out/cold-start"))
+print(result.accepted, result.path)
 """
 
 from __future__ import annotations

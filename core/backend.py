@@ -16,7 +16,9 @@ from .frozen import Frozen
 if TYPE_CHECKING:
     from .record import Message
 
-Capability = Literal["chat", "complete", "token_ids", "prompt_logprobs", "logprobs", "embed", "score", "json_schema", "tools", "n", "seed", "template"]
+Capability = Literal[
+    "chat", "complete", "token_ids", "prompt_logprobs", "logprobs", "embed", "score", "json_schema", "tools", "n", "seed", "template"
+]
 """What a backend can be asked for. `token_ids`: raw completion of a list of ids; `template`: renders its own chat template."""
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]

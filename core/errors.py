@@ -79,7 +79,9 @@ class CallError(DatalchemyError):
     reason = "call_failed"
     retryable = False
 
-    def __init__(self, message: str, *, retry_after: float | None = None, raw: bytes = b"", reason: str = "", retryable: bool | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, raw: bytes = b"", reason: str = "", retryable: bool | None = None
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.raw = raw

@@ -59,7 +59,9 @@ def _admitted(name: str) -> str:
 
     if any(point.value.split(":")[0] == name for point in entry_points(group="datalchemy.parts")):
         return name
-    raise RecipeError(f"the module {name!r} is not admitted: set DATALCHEMY_PLUGINS={name.split('.')[0]} or register it as an entry point of the group datalchemy.parts")
+    raise RecipeError(
+        f"the module {name!r} is not admitted: set DATALCHEMY_PLUGINS={name.split('.')[0]} or register it as an entry point of the group datalchemy.parts"
+    )
 
 
 def _only_part(module: str, kinds: tuple[type[P], ...], what: str) -> type[P]:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Tag, field_validator
 
 from .backend import Reply, Usage
 from .frozen import Frozen
@@ -95,7 +95,24 @@ class PlainText(Frozen):
     text: str
 
 
-Content = Annotated[Conversation | Preference | ScoredSteps | PlainText, Field(discriminator="kind")]
+def _kind(raw: Any) -> str:
+    """Which kind of content this is, by its fields (a dump leaves defaults out, `kind` among them)."""
+    if isinstance(raw, Frozen):
+        return str(getattr(raw, "kind", ""))
+    if not isinstance(raw, dict):
+        return ""
+    return str(raw.get("kind") or next((kind for key, kind in _MARKS if key in raw), "conversation"))
+
+
+_MARKS = (("chosen", "preference"), ("steps", "steps"), ("text", "text"))
+
+Content = Annotated[
+    Annotated[Conversation, Tag("conversation")]
+    | Annotated[Preference, Tag("preference")]
+    | Annotated[ScoredSteps, Tag("steps")]
+    | Annotated[PlainText, Tag("text")],
+    Discriminator(_kind),
+]
 
 
 class Step(Frozen):

@@ -8,7 +8,7 @@ it holds after the last step is the answer.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _step(line: str) -> Step:
     return Step(key.strip(), tuple(expr.split()), label.strip())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _range(text: str) -> Range:
     slot, span = text.split()
     bounds, _, step = span.partition("/")

@@ -3,10 +3,10 @@
 from types import MappingProxyType
 
 SHE = tuple(
-    "Anna Mia Emma Lena Sara Nora Ella Lily Maya Zoe Ruth Clara Julia Alice Grace Rosa Eva Leah Amy Ivy Priya Fatima Mei Yuki".split()
+    ["Anna", "Mia", "Emma", "Lena", "Sara", "Nora", "Ella", "Lily", "Maya", "Zoe", "Ruth", "Clara", "Julia", "Alice", "Grace", "Rosa", "Eva", "Leah", "Amy", "Ivy", "Priya", "Fatima", "Mei", "Yuki"]
 )
 HE = tuple(
-    "Tom Ben Sam Max Leo Paul Noah Jack Omar Felix David Adam Peter Mark Luis Ivan Carlos Hugo Finn Oscar Ravi Ali Kenji Daniel".split()
+    ["Tom", "Ben", "Sam", "Max", "Leo", "Paul", "Noah", "Jack", "Omar", "Felix", "David", "Adam", "Peter", "Mark", "Luis", "Ivan", "Carlos", "Hugo", "Finn", "Oscar", "Ravi", "Ali", "Kenji", "Daniel"]
 )
 PEOPLE = SHE + HE
 
@@ -72,5 +72,5 @@ TIMES = MappingProxyType(
     {"twice": 2, "three times": 3, "four times": 4, "five times": 5, "six times": 6, "3 times": 3, "4 times": 4, "5 times": 5, "6 times": 6}
 )
 DIGITS = MappingProxyType(
-    {w: i for i, w in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)}
+    {w: i for i, w in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2)}
 )
