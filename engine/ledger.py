@@ -1,0 +1,228 @@
+"""What happened in a run: one row for each candidate that was settled, in OUT/.run/ledger.db.
+
+The unit of resuming is the root seed: all candidates that one seed gave rise to are written in one transaction when the
+last of them is settled. A seed that was claimed and has no rows is pending, and is done again from the response store
+for free. Response bodies live in the store; the ledger holds the records that were made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import zstandard
+
+from ..core.errors import StorageError
+from .groupcommit import GroupCommit, Row, connect
+
+ROOT_BYTES, YIELD_BYTES = 5, 3
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS candidates (
+    row INTEGER PRIMARY KEY,
+    path BLOB NOT NULL UNIQUE,
+    stage INTEGER NOT NULL,
+    strategy TEXT NOT NULL,
+    status TEXT NOT NULL,
+    id TEXT NOT NULL,
+    filter TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    score REAL,
+    body BLOB NOT NULL,
+    note BLOB,
+    crc INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS spent (model TEXT PRIMARY KEY, totals TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deaths (root INTEGER PRIMARY KEY, times INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (row INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+"""
+INSERT = "INSERT OR REPLACE INTO candidates (path, stage, strategy, status, id, filter, reason, score, body, note, crc) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+SPENT = "INSERT OR REPLACE INTO spent VALUES (?, ?)"
+EVENT = "INSERT INTO events (at, kind, body) VALUES (?, ?, ?)"
+DEATH = "INSERT INTO deaths VALUES (?, 1) ON CONFLICT (root) DO UPDATE SET times = times + 1"
+COLUMNS = "path, stage, strategy, status, id, filter, reason, score, body, note, crc"
+
+Path_ = tuple[int, ...]
+"""(root seed ordinal, yield ordinal of stage 0, of stage 1 ...)."""
+
+
+def pack(path: Path_) -> bytes:
+    """A path as bytes that sort as the path does (SQLite compares blobs byte by byte)."""
+    return path[0].to_bytes(ROOT_BYTES) + b"".join(n.to_bytes(YIELD_BYTES) for n in path[1:])
+
+
+def unpack(packed: bytes) -> Path_:
+    rest = range(ROOT_BYTES, len(packed), YIELD_BYTES)
+    return (int.from_bytes(packed[:ROOT_BYTES]), *(int.from_bytes(packed[i : i + YIELD_BYTES]) for i in rest))
+
+
+class Settled(NamedTuple):
+    """One settled candidate."""
+
+    path: Path_
+    stage: int
+    """Index in `generate`; -1 for a seed that the seeds' own filters judged."""
+    strategy: str
+    status: str
+    """accepted | refused | failed."""
+    id: str
+    """The record's id (of a failed candidate: the seed's)."""
+    filter: str
+    """Who refused; of a failed candidate, the class of the error."""
+    reason: str
+    score: float | None
+    body: bytes
+    """The record as JSON."""
+    note: bytes = b""
+    """Of a failed candidate: JSON with the message and the raw bytes."""
+
+
+class Ledger:
+    """The ledger of one run; one process writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.writer = GroupCommit(self._connect, "ledger", prepare=_Encoder(), linger_s=0.05, rows=200)
+
+    def _connect(self) -> sqlite3.Connection:
+        return connect(str(self.path), durable=False)
+
+    async def __aenter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = self._connect()
+        connection.executescript(SCHEMA)
+        connection.close()
+        self.path.chmod(0o600)
+        await self.writer.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.writer.__aexit__(*exc)
+
+    def settle(self, rows: Sequence[Settled]) -> None:
+        """Journal all candidates of one root seed. They become durable together, soon; `flush` waits for it."""
+        for row in rows:
+            self.writer.add(INSERT, row)
+
+    def set(self, key: str, value: Any) -> None:
+        self.writer.add(META, (key, json.dumps(value)))
+
+    def spend(self, model: str, totals: dict[str, float]) -> None:
+        """The totals of a model over all sessions of the run."""
+        self.writer.add(SPENT, (model, json.dumps(totals)))
+
+    def event(self, at: float, kind: str, body: dict[str, Any]) -> None:
+        self.writer.add(EVENT, (at, kind, json.dumps(body)))
+
+    def death(self, root: int) -> None:
+        """Blame a root seed for the death of a process."""
+        self.writer.add(DEATH, (root,))
+
+    async def flush(self) -> None:
+        await self.writer.committed()
+
+
+class _Encoder:
+    """Compresses a candidate's body and note and adds the row's checksum, on the writer thread."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1)
+
+    def __call__(self, sql: str, row: Row) -> Row:
+        if sql is not INSERT:
+            return row
+        path, stage, strategy, status, id_, filter_, reason, score, body, note = row
+        packed, squeezed = pack(path), self.compressor.compress(body)
+        noted = self.compressor.compress(note) if note else None
+        columns = (packed, stage, strategy, status, id_, filter_, reason, score, squeezed, noted)
+        return (*columns, _crc(columns))
+
+
+def _crc(columns: tuple[Any, ...]) -> int:
+    packed, stage, strategy, status, id_, filter_, reason, score, body, note = columns
+    head = f"{stage}|{strategy}|{status}|{id_}|{filter_}|{reason}|{score!r}|".encode("utf-8", "surrogatepass")
+    return zlib.crc32(note or b"", zlib.crc32(body, zlib.crc32(packed, zlib.crc32(head))))
+
+
+class LedgerReader:
+    """Reads a ledger, also one that another process is writing. Raises StorageError where a row is corrupt."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise StorageError(f"there is no run in {path.parent.parent}: {path} does not exist")
+        self.path = path
+        self.connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60, check_same_thread=False)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.connection.close()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        found = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(found[0][0]) if found else default
+
+    def spent(self) -> dict[str, dict[str, float]]:
+        """Totals by model: calls, reused, prompt_tokens, completion_tokens, dollars ..."""
+        return {model: json.loads(totals) for model, totals in self._rows("SELECT model, totals FROM spent")}
+
+    def deaths(self) -> dict[int, int]:
+        return dict(self._rows("SELECT root, times FROM deaths"))
+
+    def events(self, after: int = 0) -> list[tuple[int, float, str, dict[str, Any]]]:
+        rows = self._rows("SELECT row, at, kind, body FROM events WHERE row > ? ORDER BY row", (after,))
+        return [(row, at, kind, json.loads(body)) for row, at, kind, body in rows]
+
+    def counts(self) -> dict[tuple[int, str], int]:
+        """Settled candidates by (stage, status)."""
+        rows = self._rows("SELECT stage, status, COUNT(*) FROM candidates GROUP BY stage, status")
+        return {(stage, status): n for stage, status, n in rows}
+
+    def reasons(self) -> list[tuple[int, str, str, str, int]]:
+        """(stage, status, filter, first word of the reason, count), most frequent first."""
+        return self._rows(
+            "SELECT stage, status, filter, CASE WHEN instr(reason, ':') THEN substr(reason, 1, instr(reason, ':') - 1) ELSE reason END AS word,"
+            " COUNT(*) AS n FROM candidates WHERE status != 'accepted' GROUP BY stage, status, filter, word ORDER BY n DESC"
+        )
+
+    def roots(self) -> Iterator[int]:
+        """Ordinals of the root seeds that are done, ascending."""
+        for (root,) in self.connection.execute(f"SELECT DISTINCT substr(path, 1, {ROOT_BYTES}) FROM candidates ORDER BY 1"):  # noqa: S608
+            yield int.from_bytes(root)
+
+    def rows(self, status: str | None = None, stage: int | None = None) -> Iterator[Settled]:
+        """Settled candidates in seed order."""
+        clauses = [("status = ?", status), ("stage = ?", stage)]
+        where = " AND ".join(text for text, value in clauses if value is not None) or "1"
+        values = [value for _, value in clauses if value is not None]
+        for row in self.connection.execute(f"SELECT {COLUMNS} FROM candidates WHERE {where} ORDER BY path", values):  # noqa: S608 (our own words)
+            yield self._decode(row)
+
+    def find(self, prefix: str) -> list[Settled]:
+        """Candidates whose record id starts with `prefix`."""
+        rows = self.connection.execute(f"SELECT {COLUMNS} FROM candidates WHERE id >= ? AND id < ? ORDER BY path", (prefix, prefix + "g"))  # noqa: S608
+        return [self._decode(row) for row in rows]
+
+    def _decode(self, row: tuple[Any, ...]) -> Settled:
+        *columns, crc = row
+        if _crc(tuple(columns)) != crc:
+            raise StorageError(
+                f"a row of {self.path} is corrupt (checksum); run the same command again: it is rebuilt from the response store"
+            )
+        body = self.decompressor.decompress(columns[8])
+        note = self.decompressor.decompress(columns[9]) if columns[9] else b""
+        stage, strategy, status, id_, filter_, reason, score = columns[1:8]
+        return Settled(unpack(columns[0]), stage, strategy, status, id_, filter_, reason, score, body, note)
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise StorageError(f"{self.path} cannot be read: {error}") from error
