@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS candidates (
     note BLOB,
     crc INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS closed (path BLOB PRIMARY KEY, filter TEXT NOT NULL, reason TEXT NOT NULL, score REAL);
 CREATE TABLE IF NOT EXISTS spent (model TEXT PRIMARY KEY, totals TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deaths (root INTEGER PRIMARY KEY, times INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (row INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
@@ -45,7 +46,13 @@ META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 SPENT = "INSERT OR REPLACE INTO spent VALUES (?, ?)"
 EVENT = "INSERT INTO events (at, kind, body) VALUES (?, ?, ?)"
 DEATH = "INSERT INTO deaths VALUES (?, 1) ON CONFLICT (root) DO UPDATE SET times = times + 1"
-COLUMNS = "path, stage, strategy, status, id, filter, reason, score, body, note, crc"
+CLOSED = "INSERT OR REPLACE INTO closed VALUES (?, ?, ?, ?)"
+SELECT = (
+    "SELECT c.path, c.stage, c.strategy, c.status, c.id, c.filter, c.reason, c.score, c.body, c.note, c.crc, x.filter, x.reason, x.score"
+    " FROM candidates c LEFT JOIN closed x ON x.path = c.path"
+)
+STATUS = "CASE WHEN x.path IS NULL THEN c.status ELSE 'refused' END"
+"""A record that a closing filter refused was accepted until then; its row stays as it is."""
 
 Path_ = tuple[int, ...]
 """(root seed ordinal, yield ordinal of stage 0, of stage 1 ...)."""
@@ -123,6 +130,20 @@ class Ledger:
         """Blame a root seed for the death of a process."""
         self.writer.add(DEATH, (root,))
 
+    def forget_failed(self) -> None:
+        """Make every root seed with a failed candidate pending again, and forget the deaths it was blamed for."""
+        roots = f"SELECT substr(path, 1, {ROOT_BYTES}) FROM candidates WHERE status = ?"  # noqa: S608 (our own words)
+        self.writer.add(f"DELETE FROM candidates WHERE substr(path, 1, {ROOT_BYTES}) IN ({roots})", ("failed",))  # noqa: S608
+        self.writer.add("DELETE FROM deaths WHERE ?", (1,))
+
+    def close(self, path: Path_, by: str, reason: str, score: float | None) -> None:
+        """A closing filter refuses an accepted record."""
+        self.writer.add(CLOSED, (pack(path), by, reason, score))
+
+    def reopen(self) -> None:
+        """Forget all that closing filters said: the set has changed."""
+        self.writer.add("DELETE FROM closed WHERE ?", (1,))
+
     async def flush(self) -> None:
         await self.writer.committed()
 
@@ -165,6 +186,14 @@ class LedgerReader:
     def __exit__(self, *exc: object) -> None:
         self.connection.close()
 
+    def verified(self) -> Self:
+        """Itself, once every page and every row has been found whole. Raises StorageError or what SQLite raises."""
+        if self.connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            raise StorageError(f"{self.path} is damaged")
+        for _ in self.rows():
+            pass
+        return self
+
     def get(self, key: str, default: Any = None) -> Any:
         found = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
         return json.loads(found[0][0]) if found else default
@@ -182,15 +211,17 @@ class LedgerReader:
 
     def counts(self) -> dict[tuple[int, str], int]:
         """Settled candidates by (stage, status)."""
-        rows = self._rows("SELECT stage, status, COUNT(*) FROM candidates GROUP BY stage, status")
+        rows = self._rows(f"SELECT c.stage, {STATUS} AS s, COUNT(*) FROM candidates c LEFT JOIN closed x ON x.path = c.path GROUP BY 1, 2")  # noqa: S608
         return {(stage, status): n for stage, status, n in rows}
 
     def reasons(self) -> list[tuple[int, str, str, str, int]]:
         """(stage, status, filter, first word of the reason, count), most frequent first."""
-        return self._rows(
-            "SELECT stage, status, filter, CASE WHEN instr(reason, ':') THEN substr(reason, 1, instr(reason, ':') - 1) ELSE reason END AS word,"
-            " COUNT(*) AS n FROM candidates WHERE status != 'accepted' GROUP BY stage, status, filter, word ORDER BY n DESC"
+        found = self._rows(
+            f"SELECT c.stage, {STATUS} AS s, COALESCE(x.filter, c.filter) AS f, COALESCE(x.reason, c.reason) AS r, COUNT(*)"  # noqa: S608
+            " FROM candidates c LEFT JOIN closed x ON x.path = c.path WHERE s != 'accepted' GROUP BY 1, 2, 3, substr(r, 1, instr(r || ':', ':') - 1)"
         )
+        counted = [(stage, status, by, reason.partition(":")[0], n) for stage, status, by, reason, n in found]
+        return sorted(counted, key=lambda row: -row[4])
 
     def roots(self) -> Iterator[int]:
         """Ordinals of the root seeds that are done, ascending."""
@@ -199,26 +230,38 @@ class LedgerReader:
 
     def rows(self, status: str | None = None, stage: int | None = None) -> Iterator[Settled]:
         """Settled candidates in seed order."""
-        clauses = [("status = ?", status), ("stage = ?", stage)]
+        clauses = [(f"{STATUS} = ?", status), ("c.stage = ?", stage)]
         where = " AND ".join(text for text, value in clauses if value is not None) or "1"
         values = [value for _, value in clauses if value is not None]
-        for row in self.connection.execute(f"SELECT {COLUMNS} FROM candidates WHERE {where} ORDER BY path", values):  # noqa: S608 (our own words)
+        for row in self.connection.execute(f"{SELECT} WHERE {where} ORDER BY c.path", values):
             yield self._decode(row)
+
+    def subtree(self, packed: bytes) -> list[Settled]:
+        """Everything that one root seed gave rise to, in order."""
+        end = (int.from_bytes(packed) + 1).to_bytes(len(packed))
+        rows = self.connection.execute(f"{SELECT} WHERE c.path >= ? AND c.path < ? ORDER BY c.path", (packed, end))
+        return [self._decode(row) for row in rows]
+
+    def done_roots(self) -> int:
+        """How many root seeds are settled."""
+        return int(self._rows(f"SELECT COUNT(DISTINCT substr(path, 1, {ROOT_BYTES})) FROM candidates")[0][0])  # noqa: S608
 
     def find(self, prefix: str) -> list[Settled]:
         """Candidates whose record id starts with `prefix`."""
-        rows = self.connection.execute(f"SELECT {COLUMNS} FROM candidates WHERE id >= ? AND id < ? ORDER BY path", (prefix, prefix + "g"))  # noqa: S608
+        rows = self.connection.execute(f"{SELECT} WHERE c.id >= ? AND c.id < ? ORDER BY c.path", (prefix, prefix + "g"))
         return [self._decode(row) for row in rows]
 
     def _decode(self, row: tuple[Any, ...]) -> Settled:
-        *columns, crc = row
-        if _crc(tuple(columns)) != crc:
+        columns, crc, (closed_by, why, rank) = row[:10], row[10], row[11:]
+        if _crc(columns) != crc:
             raise StorageError(
                 f"a row of {self.path} is corrupt (checksum); run the same command again: it is rebuilt from the response store"
             )
         body = self.decompressor.decompress(columns[8])
         note = self.decompressor.decompress(columns[9]) if columns[9] else b""
         stage, strategy, status, id_, filter_, reason, score = columns[1:8]
+        if closed_by is not None:
+            status, filter_, reason, score = "refused", closed_by, why, rank
         return Settled(unpack(columns[0]), stage, strategy, status, id_, filter_, reason, score, body, note)
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:

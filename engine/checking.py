@@ -1,0 +1,91 @@
+"""Whether a recipe holds together: everything that can be known to be wrong before a token is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..core.errors import RecipeError, nearest
+from ..core.part import Filter, Generator
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+
+def check(recipe: Recipe) -> None:
+    """Raises RecipeError with the first thing that cannot work."""
+    _models(recipe)
+    _seeds(recipe)
+    _prompts(recipe)
+    _closing(recipe)
+
+
+def _places(recipe: Recipe) -> Iterator[tuple[str, Generator | Filter]]:
+    for i, part in enumerate(recipe.seeds.filters if recipe.seeds else ()):
+        if isinstance(part, Filter):
+            yield f"seeds.filters[{i}]", part
+    for s, stage in enumerate(recipe.generate):
+        for b, generator in enumerate(stage.generators):
+            yield f"generate[{s}]" if len(stage.branches) == 1 else f"generate[{s}].mix[{b}]", generator
+        for i, part in enumerate(stage.filters):
+            if isinstance(part, Filter):
+                yield f"generate[{s}].filters[{i}]", part
+    for i, part in enumerate(recipe.filters):
+        if isinstance(part, Filter):
+            yield f"filters[{i}]", part
+
+
+def _models(recipe: Recipe) -> None:
+    for where, part in _places(recipe):
+        for name, wanted in part.needs().items():
+            endpoint = recipe.models.get(name)
+            if endpoint is None:
+                raise RecipeError(f"no model named {name!r} in `models`; {nearest(name, recipe.models)}", f"{where}.model")
+            if missing := sorted(set(wanted) - endpoint.capabilities):
+                raise RecipeError(
+                    f"{part.part_name()} needs {', '.join(missing)} of the model {name!r}, which the backend {endpoint.part_name()!r} cannot give;"
+                    f" it can: {', '.join(sorted(endpoint.capabilities))}",
+                    f"{where}.model",
+                )
+            if recipe.budget.dollars is not None and endpoint.price is None:
+                raise RecipeError(
+                    f"a budget in dollars needs to know what {name!r} costs: set models.{name}.price to {{input: .., output: ..}} in dollars a million tokens (0 for a model of your own)",
+                    f"models.{name}.price",
+                )
+
+
+def _seeds(recipe: Recipe) -> None:
+    first, *later = recipe.generate
+    seedless = [generator.seedless for generator in first.generators]
+    if recipe.seeds is None:
+        if not all(seedless):
+            wants = next(generator.part_name() for generator in first.generators if not generator.seedless)
+            raise RecipeError(
+                f"the strategy {wants!r} starts from seeds: add `seeds: {{path: problems.jsonl}}` (or `inline: [...]`)", "seeds"
+            )
+        if recipe.target is None and recipe.budget.model_dump(exclude_none=True) == {}:
+            raise RecipeError("a recipe without seeds never ends by itself: set `target` or a `budget`", "target")
+    for i, stage in enumerate(later, start=1):
+        for generator in stage.generators:
+            if generator.seedless and not getattr(generator, "takes_seeds", False):
+                raise RecipeError(
+                    f"{generator.part_name()!r} starts from nothing, so it can only stand in the first stage", f"generate[{i}]"
+                )
+
+
+def _prompts(recipe: Recipe) -> None:
+    from ..prompts import Wordings
+
+    if recipe.prompts:
+        used = {name for part in recipe.parts() for name in part.prompts}
+        for name in recipe.prompts:
+            if name not in used:
+                raise RecipeError(f"no part of this recipe uses a wording named {name!r}; {nearest(name, used)}", f"prompts.{name}")
+        Wordings(recipe.language, recipe.prompts)
+
+
+def _closing(recipe: Recipe) -> None:
+    inner = [part for stage in recipe.generate for part in stage.filters] + list(recipe.seeds.filters if recipe.seeds else ())
+    for part in inner:
+        if isinstance(part, Filter) and part.closing:
+            raise RecipeError(f"{part.part_name()!r} needs the finished set: it can only stand in the recipe's last `filters`", "filters")

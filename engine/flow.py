@@ -1,0 +1,227 @@
+"""One root seed on its way through the whole plan: all candidates it gives rise to, settled and journalled together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import orjson
+
+from ..core.errors import CallError, DatalchemyError, PartError, Refused, RunStopped, StorageError
+from ..core.part import Edit
+from ..core.record import Record, Verdict
+from .gates import Gate
+from .ledger import Path_, Settled
+from .plan import Generate, Operation, Plan
+from .tally import SEEDS, Tally
+from .toolbox import Memo, Shared, Toolbox
+
+RAW_CAP = 65_536
+"""Bytes kept of what a failed call brought."""
+
+
+class Item(NamedTuple):
+    """A record on its way, as a candidate of a stage."""
+
+    path: Path_
+    stage: int
+    strategy: str
+    record: Record
+
+
+class Flow:
+    """What all root seeds of a run share on their way."""
+
+    def __init__(
+        self, plan: Plan, shared: Shared, tally: Tally, *, mark: Callable[[int], None], looked_at: Callable[[int, Record], None]
+    ) -> None:
+        self.plan = plan
+        self.shared = shared
+        self.tally = tally
+        self.mark = mark
+        """Notes which seed the process is busy with, so that a crash can be blamed on it."""
+        self.looked_at = looked_at
+        """Sees each judged record of the last stage (the check on early answers)."""
+        self.judges_seeds = SEEDS in plan.names
+
+
+class Root:
+    """The way of one root seed. `run` returns its rows; raising RunStopped means: it is pending, as if never started."""
+
+    def __init__(self, flow: Flow, ordinal: int, seed: Record) -> None:
+        self.flow = flow
+        self.ordinal = ordinal
+        self.seed = seed
+        self.rows: list[Settled] = []
+        self.memo: Memo = {}
+
+    async def run(self) -> list[Settled]:
+        """Take the seed through all segments; every candidate is settled when this returns."""
+        if self.flow.judges_seeds:
+            self.flow.tally.start(SEEDS)
+        items = [Item((self.ordinal,), SEEDS, "", self.seed)]
+        for segment in self.flow.plan.segments:
+            arrived: list[Item] = []
+            await self._all(items, segment.operations, arrived)
+            items = arrived
+            if segment.ordered is not None:
+                arrived.sort(key=lambda item: item.path)
+                await segment.turnstile.turn(self.ordinal)
+                items = [item for item in [await self._judge(segment.ordered, item) for item in arrived] if item is not None]
+                segment.turnstile.passed(self.ordinal)
+        for item in items:
+            self._accept(item)
+        return self.rows
+
+    def abandon(self) -> None:
+        """Take back what was counted: the seed is pending."""
+        for row in self.rows:
+            self.flow.tally.settle(row, sign=-1)
+
+    async def _all(self, items: list[Item], operations: list[Operation], arrived: list[Item]) -> None:
+        if len(items) == 1:
+            await self._walk(items[0], operations, 0, arrived)
+        elif items:
+            await _together([asyncio.ensure_future(self._walk(item, operations, 0, arrived)) for item in items])
+
+    async def _walk(self, item: Item | None, operations: list[Operation], at: int, arrived: list[Item]) -> None:
+        while item is not None and at < len(operations):
+            operation = operations[at]
+            at += 1
+            if isinstance(operation, Generate):
+                if item.stage != SEEDS or self.flow.judges_seeds:
+                    self._accept(item)
+                await self._generate(operation, item, operations, at, arrived)
+                return
+            item = self._edit(operation, item) if isinstance(operation, Edit) else await self._judge(operation, item)
+        if item is not None:
+            arrived.append(item)
+
+    async def _generate(self, stage: Generate, seed: Item, operations: list[Operation], at: int, arrived: list[Item]) -> None:
+        flow = self.flow
+        choice = stage.pick(flow.shared.run_seed, seed.record.id)
+        name = stage.names[choice]
+        tools = Toolbox(flow.shared, name, seed.record.id, self.memo)
+        children: list[asyncio.Future[None]] = []
+        made = 0
+        flow.tally.start(stage.stage)
+        self.flow.mark(self.ordinal)
+        try:
+            async for record in stage.generators[choice].generate(seed.record, tools):
+                if made:
+                    flow.tally.start(stage.stage)
+                child = Item((*seed.path, made), stage.stage, name, record.stamped(f"{seed.record.id}/{name}/{made}"))
+                made += 1
+                children.append(asyncio.ensure_future(self._walk(child, operations, at, arrived)))
+            if not made:
+                self._ended(stage, name, seed, tools, made, Refused("nothing", "the strategy gave no record"))
+        except (RunStopped, StorageError, asyncio.CancelledError):
+            for task in children:
+                task.cancel()
+            raise
+        except Exception as error:
+            if made:
+                flow.tally.start(stage.stage)
+            self._ended(stage, name, seed, tools, made, error)
+        await _together(children)
+
+    def _ended(self, stage: Generate, name: str, seed: Item, tools: Toolbox, made: int, error: Exception) -> None:
+        """A candidate that came to nothing: refused by its own strategy, or failed."""
+        path = (*seed.path, made)
+        replies = [{"key": reply.key, "text": reply.text, "finish_reason": reply.finish_reason} for reply in tools.seen[-3:]]
+        if isinstance(error, Refused):
+            note = orjson.dumps({"message": _clean(str(error)), "replies": replies})
+            self._settle(
+                Settled(path, stage.stage, name, "refused", seed.record.id, name, _clean(str(error)), error.score, seed.record.dump(), note)
+            )
+        else:
+            self._settle(_failed(path, stage.stage, name, seed.record, error, replies))
+
+    async def _judge(self, gate: Gate, item: Item) -> Item | None:
+        known = self.memo.get((id(item.record.content), gate.name))
+        self.flow.mark(self.ordinal)
+        try:
+            verdict = known[1] if known else await gate.verdict(item.record)
+        except PartError as error:
+            self._settle(_failed(item.path, item.stage, item.strategy, item.record, error, []))
+            return None
+        record = item.record.judged(verdict)
+        if gate.refuses(verdict):
+            self._refuse(item._replace(record=record), gate, verdict)
+            return None
+        return item._replace(record=record)
+
+    def _edit(self, edit: Edit, item: Item) -> Item | None:
+        self.flow.mark(self.ordinal)
+        try:
+            changed = edit.edit(item.record)
+        except Exception as error:
+            self._settle(
+                _failed(
+                    item.path, item.stage, item.strategy, item.record, PartError(f"edit_error: {edit.part_name()} raised {error!r}"), []
+                )
+            )
+            return None
+        if changed is item.record:
+            return item
+        return item._replace(record=changed.stamped(f"{item.record.id}/{edit.part_name()}").judged(*item.record.verdicts))
+
+    def _refuse(self, item: Item, gate: Gate, verdict: Verdict) -> None:
+        if item.stage == self.flow.plan.last:
+            self.flow.looked_at(item.stage, item.record)
+        reason = verdict.reason or ("abstained" if verdict.outcome == "abstain" else "refused")
+        self._settle(
+            Settled(
+                item.path, item.stage, item.strategy, "refused", item.record.id, gate.name, reason, verdict.score, item.record.dump(), b""
+            )
+        )
+
+    def _accept(self, item: Item) -> None:
+        if item.stage == self.flow.plan.last:
+            self.flow.looked_at(item.stage, item.record)
+        self._settle(Settled(item.path, item.stage, item.strategy, "accepted", item.record.id, "", "", None, item.record.dump(), b""))
+
+    def _settle(self, row: Settled) -> None:
+        self.rows.append(row)
+        self.flow.tally.settle(row)
+
+
+def _failed(path: Path_, stage: int, strategy: str, record: Record, error: Exception, replies: list[dict[str, str]]) -> Settled:
+    if isinstance(error, CallError):
+        reason, raw = error.reason, error.raw[:RAW_CAP]
+    elif isinstance(error, PartError):
+        reason, raw = str(error), b""
+    else:
+        known = isinstance(error, DatalchemyError)
+        reason, raw = f"{type(error).__name__}: {error}" if known else f"strategy_error: {type(error).__name__}: {error}", b""
+    note = {"message": _clean(f"{type(error).__name__}: {error}"), "raw": raw.decode("utf-8", "replace"), "replies": replies}
+    return Settled(
+        path, stage, strategy, "failed", record.id, type(error).__name__, _clean(reason), None, record.dump(), orjson.dumps(note)
+    )
+
+
+def _clean(text: str) -> str:
+    """A reason fit for a column: one line, no lone surrogates, not endless."""
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:500]
+
+
+async def _together(tasks: list[asyncio.Future[None]]) -> None:
+    """Wait for all; when one raises, cancel the others and raise it."""
+    if not tasks:
+        return
+    try:
+        for task in tasks:
+            await task
+    finally:
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+            elif not task.cancelled():
+                task.exception()
+
+
+def dead_letter(ordinal: int, seed: Record, strategy: str, deaths: int) -> Settled:
+    """The row of a seed that is blamed for several deaths of a process: it is not tried again."""
+    error = PartError(f"process_death: the process died {deaths} times while it worked on this seed")
+    return _failed((ordinal, 0), 0, strategy, seed, error, [])

@@ -1,0 +1,43 @@
+"""`--model`: a model named on the command line, in one word."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..core.errors import RecipeError
+
+FORMS = "ember, gguf:FILE, http://HOST/v1#NAME (or https)"
+KEPT = ("sampling", "price", "max_in_flight", "rpm", "tpm", "attempts", "patience_s", "deadlines", "identity")
+"""What a model's settings keep when another model takes its place."""
+
+
+def settings(name: str) -> dict[str, Any]:
+    """The `models:` entry for a name as `--model` takes it. Raises RecipeError with the forms there are."""
+    if name == "ember":
+        return {"use": "embedded"}
+    if name.startswith("gguf:"):
+        return {"use": "embedded", "path": name.removeprefix("gguf:")}
+    if re.match(r"https?://", name):
+        url, _, model = name.partition("#")
+        return {"use": "http", "url": url, **({"name": model} if model else {})}
+    raise RecipeError(f"no model {name!r}; a model is written as {FORMS}")
+
+
+def replace_models(data: dict[str, Any], word: str) -> None:
+    """Put the model of `--model` in place: `teacher=ember` for one of several, a bare name for all."""
+    found = re.match(r"([A-Za-z_][\w-]*)=(.+)", word)
+    name, wanted = (found[1], found[2]) if found else (None, word)
+    new = settings(wanted)
+    models = data.setdefault("models", {})
+    if not isinstance(models, dict) or (name is not None and name not in models):
+        raise RecipeError(f"--model {word}: the recipe's models are: {', '.join(models) or 'none'}")
+    for key in [name] if name else list(models) or ["teacher"]:
+        old = models.get(key) or {}
+        same = isinstance(old, dict) and old.get("use") == new["use"]
+        kept = (
+            {k: v for k, v in old.items() if k in KEPT and (same or k not in ("identity", "max_in_flight"))}
+            if isinstance(old, dict)
+            else {}
+        )
+        models[key] = {**kept, **new}

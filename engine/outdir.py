@@ -1,0 +1,121 @@
+"""OUT on disk: who may write there, and whether what is there is the same run."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import sqlite3
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import zstandard
+
+from ..core.errors import ResumeError, StorageError
+from .ledger import LedgerReader
+
+Resume = Literal["auto", "require", "never"]
+
+
+class OutDir:
+    """OUT and its `.run/` folder, locked by this process for as long as it is entered."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run = path / ".run"
+        self.ledger = self.run / "ledger.db"
+
+    def __enter__(self) -> Self:
+        try:
+            self.run.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.run / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written ({error}); choose another folder with --out") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise StorageError(f"another process is running in {self.path}; wait for it, or choose another folder with --out") from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.close(self._lock)
+
+    def prepare(self, fingerprint: Mapping[str, str], resume: Resume) -> bool:
+        """Make OUT ready for this run; whether it goes on with what is there.
+
+        Another run's OUT is kept as OUT.1 (OUT.2 ...); with `require` it is refused instead.
+        """
+        if not self.ledger.exists():
+            return False
+        found = self._fingerprint()
+        if found == dict(fingerprint) and resume != "never":
+            return True
+        if found is not None and resume == "require":
+            differing = sorted(key for key in {*found, *fingerprint} if found.get(key) != fingerprint.get(key))
+            raise ResumeError(
+                f"{self.path} holds another run; these differ: {', '.join(differing)}. Use another --out, or --resume auto to start anew "
+                f"beside it (answers that are still valid are re-used)"
+            )
+        self._move_aside()
+        return False
+
+    def _fingerprint(self) -> dict[str, str] | None:
+        """Of the run that is there; None where its ledger is damaged (it is then rebuilt from the store)."""
+        try:
+            with LedgerReader(self.ledger) as reader:
+                found = reader.verified().get("fingerprint")
+        except (StorageError, sqlite3.Error, zstandard.ZstdError, ValueError, OverflowError, TypeError):
+            self._quarantine()
+            return None
+        return found if isinstance(found, dict) else None
+
+    def _quarantine(self) -> None:
+        """Put a damaged ledger aside; returns no fingerprint."""
+        aside = _free(self.run / "ledger.db.corrupt")
+        for suffix in ("", "-wal", "-shm"):
+            part = self.run / f"ledger.db{suffix}"
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+
+    def _move_aside(self) -> None:
+        if not self.ledger.exists():
+            return
+        aside = _free(self.path)
+        self.path.rename(aside)
+        os.close(self._lock)
+        self.__enter__()
+
+
+def _free(path: Path) -> Path:
+    """`path` with the first free number behind it."""
+    n = 1
+    while path.with_name(f"{path.name}.{n}").exists():
+        n += 1
+    return path.with_name(f"{path.name}.{n}")
+
+
+class Marker:
+    """Which root seed the process is busy with, in a mapped file: the kernel keeps it when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        os.ftruncate(self._file, 8)
+        self._map = mmap.mmap(self._file, 8)
+        self.blamed: int | None = struct.unpack("<q", self._map[:8])[0] - 1
+        """The seed that the last process died with; None where it ended well."""
+        if self.blamed == -1:
+            self.blamed = None
+
+    def set(self, root: int) -> None:
+        struct.pack_into("<q", self._map, 0, root + 1)
+
+    def clear(self) -> None:
+        struct.pack_into("<q", self._map, 0, 0)
+
+    def close(self) -> None:
+        self.clear()
+        self._map.close()
+        os.close(self._file)

@@ -1,0 +1,108 @@
+"""A recipe made ready to run: a line of operations, cut where records have to stand in line."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from ..core.part import Edit, Filter, Generator
+from .gates import Gate, open_gate
+from .keys import Identity
+from .recipe import Recipe, Stage
+from .tally import SEEDS
+from .toolbox import Shared, Toolbox
+from .turnstile import Turnstile
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Start a stage: each record that arrives is a seed of it."""
+
+    stage: int
+    generators: Sequence[Generator]
+    names: Sequence[str]
+    shares: Sequence[float]
+
+    def pick(self, run_seed: int, record_id: str) -> int:
+        """Which of the strategies takes this seed: drawn by share, from what the seed is."""
+        if len(self.generators) == 1:
+            return 0
+        bounds = list(accumulate(self.shares))
+        draw = Identity(run_seed, f"mix{self.stage}", record_id).rng("branch").random() * bounds[-1]
+        return min(bisect(bounds, draw), len(bounds) - 1)
+
+
+Operation = Generate | Gate | Edit
+
+
+@dataclass(slots=True)
+class Segment:
+    """Operations that records go through each on their own, and the ordered filter at the end, if there is one."""
+
+    operations: list[Operation] = field(default_factory=list)
+    ordered: Gate | None = None
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    stage: int = SEEDS
+    """The stage that records belong to when they stand in line."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """All segments, the closing filters, and the names of the stages."""
+
+    segments: list[Segment]
+    closing: list[Gate]
+    names: dict[int, str]
+    last: int
+
+    @property
+    def turnstiles(self) -> list[Turnstile]:
+        return [segment.turnstile for segment in self.segments if segment.ordered]
+
+    @property
+    def ordered(self) -> bool:
+        return any(segment.ordered for segment in self.segments)
+
+
+def stage_names(recipe: Recipe) -> dict[int, str]:
+    """`seeds` (where they have filters), `1 magpie`, `2 cot` ..."""
+    names = {i: f"{i + 1} {stage.name}" for i, stage in enumerate(recipe.generate)}
+    return {SEEDS: "seeds", **names} if recipe.seeds and recipe.seeds.filters else names
+
+
+async def open_plan(recipe: Recipe, shared: Shared, gates: dict[str, Gate], stack: AsyncExitStack) -> Plan:
+    """Open every filter and lay out the operations; `gates` (which `shared` holds) gets those a strategy may judge with."""
+    segments = [Segment()]
+    closing: list[Gate] = []
+    last = len(recipe.generate) - 1
+
+    async def lay(parts: Sequence[Filter | Edit], stage: int, *, for_strategies: bool) -> None:
+        for number, part in enumerate(parts):
+            if isinstance(part, Edit):
+                segments[-1].operations.append(part)
+                continue
+            gate = await open_gate(part, Toolbox(shared, f"{part.part_name()}@{stage}.{number}"), stack)
+            if part.closing:
+                closing.append(gate)
+            elif part.ordered:
+                segments[-1].ordered, segments[-1].stage = gate, stage
+                segments.append(Segment())
+            else:
+                segments[-1].operations.append(gate)
+                if for_strategies:
+                    gates.setdefault(gate.name, gate)
+
+    await lay(recipe.seeds.filters if recipe.seeds else (), SEEDS, for_strategies=False)
+    for index, stage in enumerate(recipe.generate):
+        segments[-1].operations.append(_generate(index, stage))
+        await lay(stage.filters, index, for_strategies=index == last)
+    await lay(recipe.filters, last, for_strategies=True)
+    return Plan(segments, closing, stage_names(recipe), last)
+
+
+def _generate(index: int, stage: Stage) -> Generate:
+    generators = stage.generators
+    return Generate(index, generators, [g.part_name() for g in generators], [branch.share for branch in stage.branches])

@@ -1,0 +1,276 @@
+"""From a ledger to a data set: the child process that writes OUT.
+
+    python -m datalchemy.engine.publish < job
+
+A process of its own because pyarrow takes 90 MB, which the run itself must not. It is started early and warms up; then it
+reads one PublishJob as a line of JSON, answers with one line ({"accepted", "surplus", "refused", "failed", "files",
+"measures"} or {"error"} with exit code 1) and ends. A closed stdin without a job ends it quietly.
+
+OUT holds a whole data set or none: everything is written and synced in OUT/.run/publish-*, the old manifest is removed,
+the pieces are renamed into place, and the new manifest comes last. Who reads the manifest first never sees half a set.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import Field, ValidationError
+
+from ..core.crashpoints import crashpoint
+from ..core.errors import StorageError
+from ..core.frozen import Frozen
+from ..formats.dataset import Body, Reasoning, Shape, failed_row, failed_schema, load, refused_row, refused_schema
+from ..formats.measures import Measures
+from ..formats.report import card, render
+from ..formats.shards import JsonLines, ParquetShards, Written
+from .ledger import LedgerReader, Path_, Settled, unpack
+
+MANIFEST = "manifest.json"
+PIECES = ("data", "surplus", "refused", "failed", "train.jsonl", "README.md", "report.html")
+"""What publishing owns in OUT, besides the manifest."""
+
+
+class PublishJob(Frozen):
+    """What to publish, and what the manifest and the report say about it."""
+
+    ledger: str
+    out: str
+    target: int | None = None
+    order: Literal["seed", "arrival"] = "seed"
+    """Which of too many accepted records are the data set; it is written in seed order in any case."""
+    stages: list[str] = []
+    """Names of the strategies, one entry a stage."""
+    last_stage: int = 0
+    formats: list[Literal["parquet", "jsonl"]] = ["parquet"]
+    reasoning: Reasoning = "inline"
+    shard_rows: int = Field(default=100_000, ge=1)
+    name: str = ""
+    recipe: Any = None
+    """The recipe as JSON values."""
+    fingerprint: str | dict[str, str] = ""
+    seed: int = 0
+    versions: dict[str, str] = {}
+    status: str = "complete"
+    """complete | budget | seeds_exhausted | interrupted ..."""
+    message: str = ""
+    pending: int = 0
+    """Candidates that were started and are not settled."""
+    totals: dict[str, dict[str, float | None]] = {}
+    """By model: calls, reused, prompt_tokens, completion_tokens, dollars (None or absent: the price is unknown)."""
+    seconds: float = 0.0
+    task: str = ""
+    purpose: Any = None
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import_module("pyarrow.parquet")
+    line = sys.stdin.buffer.readline()
+    if not line.strip():
+        return 0
+    try:
+        result, code = publish(PublishJob.model_validate_json(line)), 0
+    except (StorageError, OSError, ValidationError) as error:
+        result, code = {"error": str(error)}, 1
+    except Exception as error:
+        result, code = {"error": f"publishing failed: {type(error).__name__}: {error}"}, 1
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    sys.stdout.buffer.write(orjson.dumps(result) + b"\n")
+    return code
+
+
+def publish(job: PublishJob) -> dict[str, Any]:
+    """Write OUT. Raises StorageError or OSError; OUT then has the old set or none, and the same job can be done again."""
+    out = Path(job.out)
+    with _alone(out / ".run") as build, LedgerReader(Path(job.ledger)) as reader:
+        files, measures = _write(job, reader, build)
+        thresholds = measures.thresholds(job.target, job.totals)
+        entries = [_entry(build, file) for file in files]
+        for folder in [build, *(path for path in build.rglob("*") if path.is_dir())]:
+            _sync(folder)
+        manifest = _manifest(job, measures, thresholds, entries)
+        crashpoint("publish: built")
+        install(build, out, manifest)
+        return {
+            "accepted": measures.published,
+            "surplus": measures.surplus,
+            "refused": measures.total("refused"),
+            "failed": measures.total("failed"),
+            "files": [entry["path"] for entry in entries],
+            "measures": thresholds,
+        }
+
+
+def install(build: Path, out: Path, manifest: bytes) -> None:
+    """Swap the pieces in `build` for those in `out`; without a manifest in between."""
+    (out / MANIFEST).unlink(missing_ok=True)
+    _sync(out)
+    crashpoint("publish: old manifest gone")
+    old = Path(tempfile.mkdtemp(prefix="publish-old-", dir=out / ".run"))
+    for name in PIECES:
+        if (out / name).exists():
+            (out / name).rename(old / name)
+            crashpoint(f"publish: old {name} gone")
+        if (build / name).exists():
+            (build / name).rename(out / name)
+            crashpoint(f"publish: new {name} there")
+    _sync(out)
+    crashpoint("publish: pieces synced")
+    draft = build / MANIFEST
+    draft.write_bytes(manifest)
+    _sync(draft)
+    crashpoint("publish: manifest written")
+    draft.rename(out / MANIFEST)
+    crashpoint("publish: manifest there")
+    _sync(out)
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[Path]:
+    """An empty folder to build in, while no other process publishes here; what dead ones left behind is removed."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "publish.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _sweep(run)
+        try:
+            yield Path(tempfile.mkdtemp(prefix="publish-", dir=run))
+        finally:
+            _sweep(run)
+
+
+def _sweep(run: Path) -> None:
+    for left in run.glob("publish-*"):
+        shutil.rmtree(left)
+
+
+def _write(job: PublishJob, reader: LedgerReader, build: Path) -> tuple[list[Written], Measures]:
+    """All pieces, in one pass over the ledger (and one before it, over what was accepted, to find the columns)."""
+    shape = Shape(job.reasoning)
+    for settled in reader.rows("accepted", job.last_stage):
+        shape.see(load(settled.body)[0])
+    over = _surplus(job, reader)
+    sinks = _Sinks(job, shape, build)
+    measures = Measures(job.seed, job.last_stage)
+    for settled in reader.rows():
+        body, repaired = load(settled.body)
+        measures.repaired += repaired
+        final = settled.status == "accepted" and settled.stage == job.last_stage
+        published = final and settled.path not in over and (job.order == "arrival" or job.target is None or measures.published < job.target)
+        measures.add(settled, body, published=published)
+        if final:
+            sinks.accept(settled, body, published)
+        elif settled.status != "accepted":
+            note, repaired = load(settled.note)
+            measures.repaired += repaired
+            sinks.reject(settled, body, note)
+    files = sinks.close()
+    told = job.model_dump(mode="json")
+    for name, text in (("README.md", card(told, measures)), ("report.html", render(told, measures))):
+        (build / name).write_text(text, encoding="utf-8", errors="replace")
+        files.append(Written(build / name, 0))
+    return files, measures
+
+
+def _surplus(job: PublishJob, reader: LedgerReader) -> frozenset[Path_]:
+    """With `order: arrival`, the accepted candidates that came after the target was reached."""
+    if job.order != "arrival" or job.target is None:
+        return frozenset()
+    query = "SELECT path FROM candidates WHERE status = 'accepted' AND stage = ? ORDER BY row LIMIT -1 OFFSET ?"
+    return frozenset(unpack(path) for (path,) in reader.connection.execute(query, (job.last_stage, job.target)))
+
+
+class _Sinks:
+    """Where rows go."""
+
+    def __init__(self, job: PublishJob, shape: Shape, build: Path) -> None:
+        schema = shape.schema()
+        self.shape = shape
+        self.train = ParquetShards(build / "data", "train", schema, job.shard_rows) if "parquet" in job.formats else None
+        self.lines = JsonLines(build / "train.jsonl") if "jsonl" in job.formats else None
+        self.surplus = ParquetShards(build / "surplus", "part", schema, job.shard_rows)
+        self.refused = ParquetShards(build / "refused", "part", refused_schema(), job.shard_rows)
+        self.failed = ParquetShards(build / "failed", "part", failed_schema(), job.shard_rows)
+
+    def accept(self, settled: Settled, body: Body, published: bool) -> None:
+        row = self.shape.row(settled.id, body)
+        if not published:
+            self.surplus.add(row, len(settled.body))
+            return
+        if self.train:
+            self.train.add(row, len(settled.body))
+        if self.lines:
+            self.lines.add(row)
+
+    def reject(self, settled: Settled, body: Body, note: Any) -> None:
+        size = len(settled.body) + len(settled.note)
+        if settled.status == "refused":
+            self.refused.add(refused_row(settled, body, note), size)
+        else:
+            self.failed.add(failed_row(settled, body, note), size)
+
+    def close(self) -> list[Written]:
+        files = []
+        for sink in (self.train, self.lines, self.surplus, self.refused, self.failed):
+            if sink is not None:
+                written = sink.close()
+                if sink is self.train and not written:
+                    self.train.empty()
+                    written = self.train.close()
+                files += written
+        return files
+
+
+def _entry(build: Path, file: Written) -> dict[str, Any]:
+    """A line of the manifest; the file is on the disk when this returns."""
+    with file.path.open("rb+") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        os.fsync(opened.fileno())
+    rows = {"rows": file.rows} if file.path.suffix in (".parquet", ".jsonl") else {}
+    return {"path": file.path.relative_to(build).as_posix(), **rows, "bytes": file.path.stat().st_size, "sha256": digest}
+
+
+def _manifest(job: PublishJob, measures: Measures, thresholds: dict[str, float], entries: list[dict[str, Any]]) -> bytes:
+    counts = {status: measures.total(status) for status in ("accepted", "refused", "failed")} | {"pending": job.pending}
+    stages = {"seeds" if stage < 0 else str(stage): counts for stage, counts in measures.by_stage().items()}
+    told = job.model_dump(
+        mode="json",
+        include={"name", "status", "message", "task", "purpose", "target", "order", "fingerprint", "seed", "versions", "stages"},
+    )
+    body = {
+        **told,
+        "rows": measures.published,
+        "surplus": measures.surplus,
+        "repaired": measures.repaired,
+        "counts": {"started": sum(counts.values()), **counts},
+        "counts_by_stage": stages,
+        "measures": thresholds,
+        "totals": {"models": job.totals, "seconds": job.seconds},
+        "files": entries,
+        "recipe": job.recipe,
+    }
+    return json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

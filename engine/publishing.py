@@ -1,0 +1,116 @@
+"""The parent's side of publishing: the writer of OUT is a process of its own, warm before it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .. import __version__
+from ..core.errors import StorageError
+from ..core.frozen import Frozen
+from ..core.plug import ROOT
+from .fingerprint import fingerprint
+from .outdir import OutDir
+from .recipe import Recipe
+from .snapshot import Status
+
+if TYPE_CHECKING:
+    from .run import Session
+
+WARM_AFTER_S = 1.0
+"""The writer's imports take a core for a moment: they wait until the first calls are out."""
+
+
+class Published(Frozen):
+    """What was written."""
+
+    accepted: int = 0
+    measures: dict[str, Any] = {}
+    files: tuple[str, ...] = ()
+    misses: tuple[str, ...] = ()
+    """`accept` thresholds that the set misses, in words."""
+
+
+class Publisher:
+    """Starts the writer (pyarrow takes 90 MB, which the main process does not have), hands it the job, reads its answer."""
+
+    def __init__(self, recipe: Recipe, out: OutDir) -> None:
+        self.recipe = recipe
+        self.out = out
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def warm(self) -> None:
+        """Start the writer a moment after the run has started."""
+        await asyncio.sleep(WARM_AFTER_S)
+        await self._start()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"{ROOT}.engine.publish", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            )
+        return self._process
+
+    async def discard(self) -> None:
+        """End the writer if it is still there."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def publish(self, session: Session, status: Status, message: str) -> Published:
+        """Write OUT. Raises StorageError with the writer's own words when it cannot."""
+        job = self._job(session, status, message)
+        process = await self._start()
+        answer, _ = await process.communicate(orjson.dumps(job) + b"\n")
+        try:
+            result = orjson.loads(answer.splitlines()[-1])
+        except (IndexError, orjson.JSONDecodeError) as error:
+            raise StorageError(
+                f"the writer of {self.out.path} died (exit {process.returncode}); nothing is lost: run the same command again to publish"
+            ) from error
+        if "error" in result:
+            raise StorageError(f"{self.out.path} cannot be written: {result['error']}; run the same command again to publish")
+        measures = result["measures"]
+        return Published(accepted=result["accepted"], measures=measures, files=tuple(result["files"]), misses=tuple(self._misses(measures)))
+
+    def _job(self, session: Session, status: Status, message: str) -> dict[str, Any]:
+        recipe = self.recipe
+        return {
+            "ledger": str(self.out.ledger),
+            "out": str(self.out.path),
+            "target": recipe.target,
+            "order": recipe.output.order,
+            "stages": [stage.name for stage in recipe.generate],
+            "last_stage": session.plan.last,
+            "formats": list(recipe.output.formats),
+            "reasoning": recipe.output.reasoning,
+            "recipe": recipe.model_dump(mode="json"),
+            "fingerprint": fingerprint(recipe),
+            "seed": recipe.seed,
+            "versions": {"datalchemy": __version__, "python": sys.version.split()[0]},
+            "status": status,
+            "message": message,
+            "totals": {
+                name: {**asker.totals(), **({} if asker.endpoint.price else {"dollars": None})} for name, asker in session.askers.items()
+            },
+            "seconds": session.purse.seconds,
+            "pending": sum(counts.pending for counts in session.pump.flow.tally.stages().values()),
+            "name": recipe.name,
+            "task": recipe.task,
+            "purpose": recipe.purpose.model_dump(mode="json"),
+        }
+
+    def _misses(self, measures: dict[str, Any]) -> list[str]:
+        misses = []
+        for name, bounds in self.recipe.accept.items():
+            value = measures.get(name)
+            if value is None:
+                misses.append(f"accept.{name}: the finished set has no such measure; there are: {', '.join(sorted(measures))}")
+            elif bounds.min is not None and value < bounds.min:
+                misses.append(f"accept.{name}: {value:.4g} is below {bounds.min}")
+            elif bounds.max is not None and value > bounds.max:
+                misses.append(f"accept.{name}: {value:.4g} is above {bounds.max}")
+        return misses

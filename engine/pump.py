@@ -1,0 +1,232 @@
+"""Launching root seeds: enough to keep every model full, no more than the target needs, in seed order, without barriers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+
+import orjson
+
+from ..core.errors import DatalchemyError, RunStopped
+from ..core.record import Conversation, Record
+from ..formats.seeds import BadSeed
+from .asking import Asker
+from .feed import Fed
+from .flow import Flow, Root, dead_letter
+from .ledger import Ledger, LedgerReader, Settled, pack
+from .plan import Plan
+
+CHUNK = 256
+"""Seeds read at a time, on a thread."""
+BURST = 32
+"""Roots launched before the event loop gets its turn."""
+DEATHS = 3
+"""Deaths of a process after which the seed it was busy with is not tried again."""
+
+
+class Pump:
+    """Owns the roots in flight. `run` returns when the target is reached, the seeds are used up, or it was stopped."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        plan: Plan,
+        ledger: Ledger,
+        reader: LedgerReader,
+        seeds: Iterator[Fed],
+        askers: Mapping[str, Asker],
+        *,
+        target: int | None,
+        candidates: int | None,
+        drains: bool,
+    ) -> None:
+        self.flow = flow
+        self.plan = plan
+        self.ledger = ledger
+        self.reader = reader
+        self.seeds = seeds
+        self.askers = list(askers.values())
+        self.target = target
+        self.candidates = candidates
+        self.drains = drains
+        """Whether roots in flight are awaited once the target is reached (the first N in seed order), or dropped."""
+        self.width = sum(asker.endpoint.max_in_flight for asker in self.askers) or 64
+        self.window = max(4096, 32 * self.width)
+        self.live: set[asyncio.Task[None]] = set()
+        self.launched = 0
+        self.done_roots = reader.done_roots()
+        self.exhausted = False
+        self.stopping: RunStopped | DatalchemyError | str = ""
+        """Why nothing more is launched."""
+        self.bug: BaseException | None = None
+        """An error of our own, raised by a root's task."""
+        self._wake = asyncio.Event()
+        self._chunk: list[Fed] = []
+        self._deaths = reader.deaths()
+
+    async def run(self, *, out_of_time: Callable[[], bool]) -> None:
+        for asker in self.askers:
+            asker.guard.on_slack = self._wake.set
+        try:
+            while not self._finished():
+                if out_of_time() and not self.stopping:
+                    self.stop("budget")
+                if await self._launch_some():
+                    await asyncio.sleep(0)
+                elif self._finished():
+                    break
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    await self.ledger.writer.room()
+                if self.bug is not None:
+                    raise self.bug
+        finally:
+            await self._cancel_live()
+
+    def stop(self, why: RunStopped | DatalchemyError | str) -> None:
+        """Launch nothing more. A string drains what is in flight; a fatal error drops it (it stays pending)."""
+        if not self.stopping or isinstance(why, DatalchemyError):
+            self.stopping = why
+        self._wake.set()
+
+    @property
+    def dropping(self) -> bool:
+        """Whether what is in flight is to be dropped rather than awaited."""
+        if isinstance(self.stopping, str):
+            return not self.drains and self.target is not None and self.accepted >= self.target
+        return self.stopping.exit_code != 3
+
+    @property
+    def accepted(self) -> int:
+        return self.flow.tally.accepted(self.plan.last)
+
+    def reached(self) -> bool:
+        return self.target is not None and self.accepted >= self.target
+
+    def _finished(self) -> bool:
+        if self.dropping:
+            return True
+        return not self.live and bool(self.stopping or self.exhausted or self.reached())
+
+    def _yield(self) -> float:
+        """Accepted records that a root in flight is expected to give."""
+        return (self.accepted + 1.0) / (self.done_roots + 1.0)
+
+    def _wanted(self) -> bool:
+        if self.stopping or self.exhausted or self.reached():
+            return False
+        if self.target is not None and self.live and self.accepted + len(self.live) * self._yield() >= self.target:
+            return False
+        if self.candidates is not None and sum(self.flow.tally.started.values()) >= self.candidates:
+            self.stop("budget")
+            return False
+        lines = sum(turnstile.line for turnstile in self.plan.turnstiles)
+        if len(self.live) - lines >= 2 * self.width or lines >= self.window:
+            return False
+        return all(asker.guard.waiting <= max(8, asker.endpoint.max_in_flight // 8) for asker in self.askers)
+
+    async def _launch_some(self) -> int:
+        launched = 0
+        while launched < BURST and self._wanted():
+            if not self._chunk and not await self._read():
+                break
+            self._launch(self._chunk.pop())
+            launched += 1
+        return launched
+
+    async def _read(self) -> bool:
+        """Fetch the next seeds; False when there are none."""
+        chunk = await asyncio.to_thread(list, islice(self.seeds, CHUNK))
+        if not self.plan.ordered:
+            skipped = [fed for fed in chunk if not fed.done]
+            if chunk and not skipped:
+                return await self._read()
+            chunk = skipped
+        self._chunk = chunk[::-1]
+        self.exhausted = not chunk
+        return bool(chunk)
+
+    def _launch(self, fed: Fed) -> None:
+        task = asyncio.get_running_loop().create_task(self._again(fed) if fed.done else self._root(fed))
+        self.launched += 1
+        self.live.add(task)
+        task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self.live.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.bug = self.bug or error
+        self._wake.set()
+
+    async def _root(self, fed: Fed) -> None:
+        settled = self._settled_at_once(fed)
+        if settled is not None:
+            self.flow.tally.start(settled.stage)
+            self.flow.tally.settle(settled)
+            self.ledger.settle([settled])
+            await self._pass_through(fed.ordinal)
+            return
+        root = Root(self.flow, fed.ordinal, fed.seed)  # type: ignore[arg-type]
+        try:
+            self.ledger.settle(await root.run())
+            self.done_roots += 1
+        except RunStopped as stopped:
+            root.abandon()
+            self._give_up_line(stopped)
+        except asyncio.CancelledError:
+            root.abandon()
+            raise
+        except DatalchemyError as error:
+            root.abandon()
+            self.stop(error)
+
+    def _give_up_line(self, stopped: RunStopped) -> None:
+        """This seed stays pending, and with it every later one that stands in line behind it."""
+        self.stop(stopped)
+        for task in list(self.live) if self.plan.ordered else ():
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def _settled_at_once(self, fed: Fed) -> Settled | None:
+        """Rows that give no seed, and seeds that processes died of."""
+        if isinstance(fed.seed, BadSeed):
+            note = orjson.dumps({"message": fed.seed.reason, "raw": fed.seed.raw.decode("utf-8", "replace")})
+            empty = Record(content=Conversation(), origin=f"row {fed.seed.row}")
+            return Settled(
+                (fed.ordinal, 0),
+                0,
+                self.plan.names[0],
+                "failed",
+                empty.id,
+                "BadSeed",
+                f"bad_seed: {fed.seed.reason}"[:500],
+                None,
+                empty.dump(),
+                note,
+            )
+        deaths = self._deaths.get(fed.ordinal, 0)
+        return dead_letter(fed.ordinal, fed.seed, self.plan.names[0], deaths) if deaths >= DEATHS else None
+
+    async def _pass_through(self, ordinal: int) -> None:
+        for turnstile in self.plan.turnstiles:
+            await turnstile.turn(ordinal)
+            turnstile.passed(ordinal)
+
+    async def _again(self, fed: Fed) -> None:
+        """A seed that an earlier session settled: show its records to the ordered filters, so that they remember them."""
+        records = [Record.load(row.body) for row in self.reader.subtree(pack((fed.ordinal,)))]
+        for segment in self.plan.segments:
+            if segment.ordered is not None:
+                name = segment.ordered.name
+                await segment.turnstile.turn(fed.ordinal)
+                for record in records:
+                    if any(verdict.by == name for verdict in record.verdicts):
+                        await segment.ordered.verdict(record)
+                segment.turnstile.passed(fed.ordinal)
+
+    async def _cancel_live(self) -> None:
+        for task in self.live:
+            task.cancel()
+        await asyncio.gather(*self.live, return_exceptions=True)

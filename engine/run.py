@@ -1,0 +1,285 @@
+"""A run from start to end: open everything, pump seeds through the plan, close, publish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ..core.errors import BudgetExhausted, DatalchemyError, RunPaused, RunStopped
+from ..core.workers import WorkerPool
+from ..prompts import Wordings
+from .asking import Asker
+from .budget import Purse
+from .closing import close_set
+from .early import EarlyLook
+from .feed import feed
+from .fingerprint import fingerprint
+from .flow import Flow
+from .gates import Gate
+from .ledger import Ledger, LedgerReader
+from .outdir import Marker, OutDir, Resume
+from .plan import Plan, open_plan
+from .publishing import Publisher
+from .pump import Pump
+from .recipe import Recipe
+from .snapshot import Result, Snapshot, Status
+from .store import ResponseStore
+from .tally import Tally
+from .toolbox import Shared
+from .watching import Watcher, spent
+
+Watch = Callable[[Snapshot], None]
+
+
+def run(recipe: Recipe, **options: Any) -> Result:
+    """`arun` for code without an event loop; inside a running one (a notebook) it works on a thread of its own."""
+    if not _inside_loop():
+        return _fresh_loop(recipe, options)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_fresh_loop, recipe, options).result()
+
+
+def _inside_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _fresh_loop(recipe: Recipe, options: dict[str, Any]) -> Result:
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        return runner.run(arun(recipe, **options))
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def arun(
+    recipe: Recipe,
+    *,
+    resume: Resume = "auto",
+    retry_failed: bool = False,
+    watch: Watch | None = None,
+    stop: asyncio.Event | None = None,
+    store: Path | None = None,
+) -> Result:
+    """Run a recipe into its OUT; what OUT already holds of the same run is gone on with.
+
+    `watch` is called with a Snapshot about twice a second; setting `stop` drains; cancelling aborts (what was paid for
+    is kept in both cases). `store` is the response store's folder (default: DATALCHEMY_HOME). Raises RecipeError
+    before anything is spent, and StorageError when the disk fails; how a run ended otherwise is in the Result.
+    """
+    with OutDir(recipe.out) as out:
+        prints = fingerprint(recipe)
+        goes_on = out.prepare(prints, resume)
+        async with AsyncExitStack() as stack:
+            publisher = Publisher(recipe, out)
+            stack.push_async_callback(publisher.discard)
+            session = await stack.enter_async_context(_open(recipe, out, goes_on, prints, store, retry_failed))
+            return await session.run(publisher, watch, stop)
+
+
+class Session:
+    """One process's work on a run."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        ledger: Ledger,
+        store: ResponseStore,
+        reader: LedgerReader,
+        plan: Plan,
+        pump: Pump,
+        purse: Purse,
+        askers: dict[str, Asker],
+    ) -> None:
+        self.recipe = recipe
+        self.ledger = ledger
+        self.store = store
+        self.reader = reader
+        self.plan = plan
+        self.pump = pump
+        self.purse = purse
+        self.askers = askers
+
+    async def run(self, publisher: Publisher, watch: Watch | None, stop: asyncio.Event | None) -> Result:
+        """Pump, close, publish; the result says how it ended."""
+        watcher = Watcher(self.recipe, self.plan, self.pump, self.ledger, self.purse, self.askers, watch)
+        async with _in_background(watcher.loop()), _in_background(self._stopper(stop)), _in_background(publisher.warm()):
+            await self._fill()
+        status, message = self._ended()
+        watcher.state = "finishing"
+        watcher.tick()
+        await self.ledger.flush()
+        published = await publisher.publish(self, status, message)
+        if status == "complete" and published.misses:
+            status, message = "accept", "; ".join(published.misses)
+        if status in ("complete", "accept"):
+            self.store.run_finished(self.ledger.path)
+        await self.ledger.flush()
+        tally = self.pump.flow.tally
+        return Result(
+            status=status,
+            message=message,
+            accepted=published.accepted,
+            target=self.recipe.target,
+            counts=tally.counts(self.plan.last),
+            stages=tally.stages(),
+            reasons=tally.top_reasons(),
+            spent=spent(self.askers, self.purse),
+            path=self.recipe.out,
+            measures=published.measures,
+            files=published.files,
+        )
+
+    async def _fill(self) -> None:
+        """Pump until the target holds after the closing filters, or there is nothing left to launch."""
+        while True:
+            await self.pump.run(out_of_time=self.purse.out_of_time)
+            if not self.plan.closing or self.pump.dropping:
+                return
+            kept = await close_set(self.plan, self.ledger, self.reader, self.pump)
+            wanted = self.recipe.target
+            if wanted is None or kept >= wanted or self.pump.exhausted or self.pump.stopping:
+                return
+            self.pump.target = (self.pump.target or wanted) + wanted - kept
+
+    async def _stopper(self, stop: asyncio.Event | None) -> None:
+        if stop is not None:
+            await stop.wait()
+            self.pump.stop("interrupted")
+
+    def _ended(self) -> tuple[Status, str]:
+        why, pump = self.pump.stopping, self.pump
+        if isinstance(why, DatalchemyError) and not isinstance(why, RunStopped):
+            raise why
+        if isinstance(why, RunPaused):
+            return "paused", str(why)
+        if isinstance(why, RunStopped) and not isinstance(why, BudgetExhausted):
+            return "backend", str(why)
+        if pump.reached() or (self.recipe.target is None and pump.exhausted and not why):
+            return "complete", ""
+        if why == "interrupted":
+            return "interrupted", "interrupted; the same command goes on from here"
+        if why:
+            text = str(why) if isinstance(why, BudgetExhausted) else f"the budget is used up: {self._ceiling()}"
+            return "budget", f"{text}; raise it and run the same command to go on"
+        return (
+            "seeds_exhausted",
+            f"all {pump.done_roots:,} seeds are used up: add seeds, or raise what each may give (rollouts), and run the same command",
+        )
+
+    def _ceiling(self) -> str:
+        budget = self.recipe.budget
+        return f"hours: {budget.hours}" if self.purse.out_of_time() else f"candidates: {budget.candidates}"
+
+
+@asynccontextmanager
+async def _open(
+    recipe: Recipe, out: OutDir, goes_on: bool, prints: dict[str, str], folder: Path | None, retry_failed: bool
+) -> AsyncIterator[Session]:
+    """Everything a session needs, opened in order and closed in reverse, whatever happens."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(ResponseStore(folder))
+        ledger = await stack.enter_async_context(Ledger(out.ledger))
+        if retry_failed:
+            ledger.forget_failed()
+        await ledger.flush()
+        reader = stack.enter_context(LedgerReader(out.ledger))
+        started = reader.get("started") or time.time()
+        if not goes_on:
+            ledger.set("fingerprint", prints)
+            ledger.set("recipe", recipe.model_dump(mode="json"))
+            ledger.set("started", started)
+        store.run_opened(out.ledger)
+        marker = Marker(out.run / "current")
+        stack.callback(marker.close)
+        if marker.blamed is not None:
+            ledger.death(marker.blamed)
+        await ledger.flush()
+        purse = _purse(recipe, reader)
+        askers = await _askers(recipe, ledger, store, purse, reader, started, stack)
+        gates: dict[str, Gate] = {}
+        workers = await stack.enter_async_context(WorkerPool())
+        shared = Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, askers, gates)
+        plan = await open_plan(recipe, shared, gates, stack)
+        tally = Tally(plan.names)
+        tally.resume(reader.counts(), reader.reasons())
+        early = EarlyLook(recipe)
+        flow = Flow(plan, shared, tally, mark=marker.set, looked_at=early.see)
+        pump = Pump(
+            flow, plan, ledger, reader, feed(recipe, reader.roots()), askers,
+            target=recipe.target, candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",
+        )  # fmt: skip
+        early.pause = pump.stop
+        yield Session(recipe, ledger, store, reader, plan, pump, purse, askers)
+
+
+def _purse(recipe: Recipe, reader: LedgerReader) -> Purse:
+    before = reader.spent()
+    tokens = sum(int(t["prompt_tokens"] + t["completion_tokens"]) for t in before.values())
+    return Purse(
+        recipe.budget, tokens=tokens, dollars=sum(t["dollars"] for t in before.values()), seconds_before=reader.get("seconds", 0.0)
+    )
+
+
+async def _askers(
+    recipe: Recipe, ledger: Ledger, store: ResponseStore, purse: Purse, reader: LedgerReader, started: float, stack: AsyncExitStack
+) -> dict[str, Asker]:
+    """An opened backend in a guard for every model that a part of the recipe asks."""
+    from ..backends._guard import Guard
+
+    before = reader.spent()
+    askers: dict[str, Asker] = {}
+    for name in sorted({name for part in recipe.parts() for name in getattr(part, "needs", dict)()}):
+        endpoint = recipe.models[name]
+        backend = await stack.enter_async_context(endpoint.open())
+        heard = Heard(name, ledger)
+        guard = Guard(backend, endpoint, rng=Random(f"{recipe.seed}:{name}"), on_event=heard)
+        heard.asker = askers[name] = Asker(
+            name, endpoint, guard, store, purse, reuse=recipe.reuse, run_started=started, before=before.get(name, {})
+        )  # fmt: skip
+    return askers
+
+
+class Heard:
+    """Takes a guard's events (paused, resumed) to the ledger and to the progress display."""
+
+    def __init__(self, model: str, ledger: Ledger) -> None:
+        self.model = model
+        self.ledger = ledger
+        self.asker: Asker | None = None
+
+    def __call__(self, kind: str, body: Mapping[str, Any]) -> None:
+        self.ledger.event(time.time(), kind, {"model": self.model, **body})
+        if self.asker is not None:
+            self.asker.paused = f"{self.model}: {body.get('reason', 'the backend is down')}" if kind == "paused" else ""
+
+
+@asynccontextmanager
+async def _in_background(work: Any) -> AsyncIterator[None]:
+    """Run a coroutine beside the body and end it with the body; an error of its own surfaces here."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        if task.done() and not task.cancelled():
+            task.result()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,75 @@
+"""The tools that parts are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from ..core.backend import Model, Reply
+from ..core.errors import RecipeError
+from ..core.part import Rendered, Workers
+from ..core.record import Record, Verdict
+from ..prompts import Wordings
+from .asking import Asker, BoundModel, find_asker
+from .gates import Gate
+from .keys import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all parts of a run share."""
+
+    run_seed: int
+    language: str
+    wordings: Wordings
+    workers: Workers
+    askers: Mapping[str, Asker]
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    """Filters that a strategy may judge with: those of the last stage that are neither ordered nor closing."""
+
+
+Memo = dict[tuple[int, str], tuple[Record, Verdict]]
+"""Verdicts given while generating, by identity of the content and filter; the record is kept so that the identity stays its own."""
+
+
+class Toolbox:
+    """The Tools of one part, bound to one seed record (of a filter: to none)."""
+
+    __slots__ = ("_identity", "_memo", "_shared", "seen")
+
+    def __init__(self, shared: Shared, part: str, record_id: str = "", memo: Memo | None = None) -> None:
+        self._shared = shared
+        self._identity = Identity(shared.run_seed, part, record_id)
+        self._memo = memo if memo is not None else {}
+        self.seen: list[Reply] = []
+        """Replies handed out, for the note of a candidate that comes to nothing."""
+
+    @property
+    def language(self) -> str:
+        return self._shared.language
+
+    @property
+    def workers(self) -> Workers:
+        return self._shared.workers
+
+    def model(self, name: str) -> Model:
+        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen)
+
+    def rng(self, path: str = "") -> Random:
+        return self._identity.rng(path)
+
+    def render(self, prompt: str, **values: Any) -> Rendered:
+        return self._shared.wordings.render(prompt, **values)
+
+    def has_filter(self, name: str) -> bool:
+        return name in self._shared.gates
+
+    async def judge(self, name: str, records: Sequence[Record]) -> Sequence[Verdict]:
+        if name not in self._shared.gates:
+            raise RecipeError(f"the recipe has no filter {name!r} to judge with; there are: {', '.join(self._shared.gates) or 'none'}")
+        verdicts = await self._shared.gates[name].verdicts(records)
+        for record, verdict in zip(records, verdicts, strict=True):
+            self._memo[id(record.content), name] = (record, verdict)
+        return verdicts
