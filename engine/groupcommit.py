@@ -17,6 +17,9 @@ from typing import Any, Self
 from ..core.crashpoints import crashpoint
 from ..core.errors import StorageError
 
+CROWD = 16
+"""Rows in the last commit from which on it pays to wait for more."""
+
 Row = Sequence[Any]
 Batch = tuple[list[tuple[str, Row]], "asyncio.Future[None]"]
 
@@ -45,6 +48,7 @@ class GroupCommit:
         self.high_water = high_water
         self.failure: StorageError | None = None
         self._pending: list[tuple[str, Row]] = []
+        self._last = 0
         self._next: asyncio.Future[None] | None = None
         self._running: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -80,7 +84,7 @@ class GroupCommit:
         if len(self._pending) >= self.rows:
             self._flush()
         elif self._timer is None and self._running is None:
-            self._timer = self._loop.call_later(self.linger_s, self._flush)
+            self._linger()
         return future
 
     async def committed(self) -> None:
@@ -98,6 +102,10 @@ class GroupCommit:
         while len(self._pending) >= self.high_water:
             await asyncio.shield(self._running or self._next)  # type: ignore[arg-type]
 
+    def _linger(self) -> None:
+        """Wait for company: shortly where rows come singly (someone waits for each), up to `linger_s` where they come in crowds."""
+        self._timer = self._loop.call_later(self.linger_s if self._last >= CROWD else self.linger_s / 10, self._flush)
+
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -106,6 +114,7 @@ class GroupCommit:
             return
         self._running, self._next = self._next, None
         batch, self._pending = self._pending, []
+        self._last = len(batch)
         self._running.add_done_callback(self._flushed)
         self._batches.put((batch, self._running))
 
@@ -122,7 +131,7 @@ class GroupCommit:
             if len(self._pending) >= self.rows:
                 self._flush()
             elif self._timer is None:
-                self._timer = self._loop.call_later(self.linger_s, self._flush)
+                self._linger()
 
     def _work(self, ready: asyncio.Future[None]) -> None:
         try:

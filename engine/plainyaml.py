@@ -158,5 +158,7 @@ def kind_of(value: Any) -> str:
     """What a value is, in words a recipe's author uses."""
     if value is None:
         return "nothing"
+    if value in ([], {}):
+        return "an empty list" if value == [] else "an empty mapping"
     words: Mapping[type, str] = {dict: "a mapping", list: "a list", str: "text", bool: "true or false"}
     return words.get(type(value), "a number")

@@ -20,6 +20,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -87,7 +88,7 @@ def main() -> int:
         result, code = {"error": str(error)}, 1
     except Exception as error:
         result, code = {"error": f"publishing failed: {type(error).__name__}: {error}"}, 1
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        traceback.print_exc()
     sys.stdout.buffer.write(orjson.dumps(result) + b"\n")
     return code
 
@@ -169,12 +170,12 @@ def _write(job: PublishJob, reader: LedgerReader, build: Path) -> tuple[list[Wri
         measures.repaired += repaired
         final = settled.status == "accepted" and settled.stage == job.last_stage
         published = final and settled.path not in over and (job.order == "arrival" or job.target is None or measures.published < job.target)
-        measures.add(settled, body, published=published)
+        note, repaired = load(settled.note) if settled.note else (None, False)
+        measures.repaired += repaired
+        measures.add(settled, body, note, published=published)
         if final:
             sinks.accept(settled, body, published)
         elif settled.status != "accepted":
-            note, repaired = load(settled.note)
-            measures.repaired += repaired
             sinks.reject(settled, body, note)
     files = sinks.close()
     told = job.model_dump(mode="json")
@@ -238,6 +239,7 @@ def _entry(build: Path, file: Written) -> dict[str, Any]:
     with file.path.open("rb+") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         os.fsync(opened.fileno())
+    crashpoint(f"publish: {file.path.name} synced")
     rows = {"rows": file.rows} if file.path.suffix in (".parquet", ".jsonl") else {}
     return {"path": file.path.relative_to(build).as_posix(), **rows, "bytes": file.path.stat().st_size, "sha256": digest}
 

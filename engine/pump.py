@@ -54,7 +54,8 @@ class Pump:
         self.width = sum(asker.endpoint.max_in_flight for asker in self.askers) or 64
         self.window = max(4096, 32 * self.width)
         self.live: set[asyncio.Task[None]] = set()
-        self.launched = 0
+        self._unstarted = 0
+        """Roots launched whose tasks have not run yet: their candidates are not counted as started."""
         self.done_roots = reader.done_roots()
         self.exhausted = False
         self.stopping: RunStopped | DatalchemyError | str = ""
@@ -119,7 +120,7 @@ class Pump:
             return False
         if self.target is not None and self.live and self.accepted + len(self.live) * self._yield() >= self.target:
             return False
-        if self.candidates is not None and sum(self.flow.tally.started.values()) >= self.candidates:
+        if self.candidates is not None and sum(self.flow.tally.started.values()) + self._unstarted >= self.candidates:
             self.stop("budget")
             return False
         lines = sum(turnstile.line for turnstile in self.plan.turnstiles)
@@ -150,7 +151,7 @@ class Pump:
 
     def _launch(self, fed: Fed) -> None:
         task = asyncio.get_running_loop().create_task(self._again(fed) if fed.done else self._root(fed))
-        self.launched += 1
+        self._unstarted += not fed.done
         self.live.add(task)
         task.add_done_callback(self._landed)
 
@@ -161,6 +162,7 @@ class Pump:
         self._wake.set()
 
     async def _root(self, fed: Fed) -> None:
+        self._unstarted -= 1
         settled = self._settled_at_once(fed)
         if settled is not None:
             self.flow.tally.start(settled.stage)

@@ -143,7 +143,7 @@ def explain(error: ValidationError, document: Document | None) -> RecipeError:
     lines = []
     for path, found in sorted(problems.items(), key=lambda problem: (document.line(problem[0]) or 0) if document else 0):
         deeper = any(other[: len(path)] == path and other != path for other in problems)
-        if deeper and all(p.kind.endswith("_type") for p in found):
+        if deeper and all(p.kind.endswith(("_type", "too_short")) for p in found):
             continue
         lines.append((document.where(path) if document else dotted(path), _phrase(found, document.mark(path) if document else None)))
     result = RecipeError("\n".join(f"{where}: {text}" for where, text in lines))
@@ -206,10 +206,12 @@ def _expected(item: Any) -> str:
         choices = item["ctx"]["expected"]
         known = re.findall(r"'([^']*)'", choices)
         return f"expected {choices}{_hint(item['input'], known)}"
+    if kind == "string_pattern_mismatch":
+        return f"expected text that matches {item['ctx']['pattern']}"
     if kind in _KINDS:
         return f"expected {_KINDS[kind]}"
-    if message.startswith("Input should be "):
-        return "expected " + message.removeprefix("Input should be ").removeprefix("a value ")
+    if told := re.match(r"(?:Input|String|Tuple|List|Dictionary|Value) should (?:be |have )?(?:a value )?(.+)", message):
+        return f"expected {told[1].removesuffix(' after validation, not 0')}"
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 

@@ -22,12 +22,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers a slot is drawn from: low, low + step, ..., high."""
+    """The numbers a slot is drawn from."""
 
     slot: str
-    low: Fraction
-    high: Fraction
-    step: Fraction
+    values: tuple[Fraction, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,11 @@ def _step(line: str) -> Step:
 
 @cache
 def _range(text: str) -> Range:
+    """`a 2-9`, `a 20-900/10` (in tens) or `a 2|3|6`."""
     slot, span = text.split()
+    if "|" in span:
+        return Range(slot, tuple(Fraction(value) for value in span.split("|")))
     bounds, _, step = span.partition("/")
-    low, high = bounds.split("-")
-    return Range(slot, Fraction(low), Fraction(high), Fraction(step or "1"))
+    low, high = (Fraction(bound) for bound in bounds.split("-"))
+    stride = Fraction(step or "1")
+    return Range(slot, tuple(low + stride * count for count in range(int((high - low) / stride) + 1)))

@@ -2,12 +2,13 @@
 
 from types import MappingProxyType
 
-SHE = tuple(
-    ["Anna", "Mia", "Emma", "Lena", "Sara", "Nora", "Ella", "Lily", "Maya", "Zoe", "Ruth", "Clara", "Julia", "Alice", "Grace", "Rosa", "Eva", "Leah", "Amy", "Ivy", "Priya", "Fatima", "Mei", "Yuki"]
-)
-HE = tuple(
-    ["Tom", "Ben", "Sam", "Max", "Leo", "Paul", "Noah", "Jack", "Omar", "Felix", "David", "Adam", "Peter", "Mark", "Luis", "Ivan", "Carlos", "Hugo", "Finn", "Oscar", "Ravi", "Ali", "Kenji", "Daniel"]
-)
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+SHE = _names("Anna Mia Emma Lena Sara Nora Ella Lily Maya Zoe Ruth Clara Julia Alice Grace Rosa Eva Leah Amy Ivy Priya Fatima Mei Yuki")
+HE = _names("Tom Ben Sam Max Leo Paul Noah Jack Omar Felix David Adam Peter Mark Luis Ivan Carlos Hugo Finn Oscar Ravi Ali Kenji Daniel")
 PEOPLE = SHE + HE
 
 
@@ -30,7 +31,9 @@ NOUNS = MappingProxyType(
             "pens, notebooks, shirts, caps, mugs, plates, candles, belts, scarves/scarf, sandwiches/sandwich, cakes, lamps, books, plants,"
             "chairs, games, brushes/brush, towels, bags, toys, hats, pillows, bowls, kites, rulers, folders"
         ),
-        "crop": _pairs("apples, potatoes/potato, tomatoes/tomato, carrots, melons, onions, pumpkins, peaches/peach, peppers, cabbages, lemons, pears"),
+        "crop": _pairs(
+            "apples, potatoes/potato, tomatoes/tomato, carrots, melons, onions, pumpkins, peaches/peach, peppers, cabbages, lemons, pears"
+        ),
         "box": _pairs("boxes/box, bags, crates, baskets, jars, trays, packs, cartons, bins, tins, shelves/shelf, drawers"),
         "food": _pairs("muffins, cookies/cookie, rolls, pies/pie, pancakes, buns, tarts, biscuits, waffles, pretzels, bagels, loaves/loaf"),
         "group": _pairs("children/child, friends, students, players, guests, teams, families/family, classes/class, neighbours, cousins"),
@@ -66,11 +69,19 @@ SYNONYMS = MappingProxyType(
 )
 
 FRACTIONS = MappingProxyType(
-    {"half": (1, 2), "a third": (1, 3), "a quarter": (1, 4), "a fifth": (1, 5), "two thirds": (2, 3), "three quarters": (3, 4), "a tenth": (1, 10)}
+    {
+        "half": (1, 2),
+        "a third": (1, 3),
+        "a quarter": (1, 4),
+        "a fifth": (1, 5),
+        "two thirds": (2, 3),
+        "three quarters": (3, 4),
+        "a tenth": (1, 10),
+    }
 )
 TIMES = MappingProxyType(
     {"twice": 2, "three times": 3, "four times": 4, "five times": 5, "six times": 6, "3 times": 3, "4 times": 4, "5 times": 5, "6 times": 6}
 )
 DIGITS = MappingProxyType(
-    {w: i for i, w in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2)}
+    {word: number for number, word in enumerate(_names("two three four five six seven eight nine ten eleven twelve"), start=2)}
 )

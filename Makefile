@@ -1,0 +1,63 @@
+# Linux and macOS, Python 3.11 or newer, no root. PYTHON=python3.12 make demo takes another interpreter.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check ember bench-engine clean
+
+help:
+	@echo "make demo          a verified chain-of-thought dataset with the embedded model"
+	@echo "make test          the tests"
+	@echo "make check         lint, format, types, layers, spelling"
+	@echo "make ember         train the embedded model anew (CPU)"
+	@echo "make bench-engine  measure the engine and write docs/benchmarks.md"
+	@echo "make clean         remove what was built (out/ is kept)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) (once; a few minutes on a slow line) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) with the tools for tests (once) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.ember: pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) with torch (once; large) ..."
+	@$(PIP) 'torch==2.13.0'
+	@$(PIP) --editable '.[ember]'
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run
+	@$(BIN)/datalchemy run cold-start-cot --out out/demo
+	@echo
+	@echo "The command itself is $(BIN)/datalchemy; a recipe of your own: $(BIN)/datalchemy init my-recipe"
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+
+ember: $(VENV)/.ember
+	@$(BIN)/python -m datalchemy.ember.make
+
+bench-engine: $(VENV)/.dev
+	@$(BIN)/python bench/engine.py --write
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

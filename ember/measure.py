@@ -1,0 +1,110 @@
+"""Measures a GGUF of ember on held-out problems and on questions it writes itself; prints a table, then JSON."""
+
+import argparse
+import json
+import re
+import time
+from math import comb
+from pathlib import Path
+
+from . import weights
+from .corpus import COT_SUFFIX, Problem, conversations, held_out_problems, truth
+from .server import Client, Reply, serve
+
+BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
+PRE_QUERY = "<|im_start|>user\n"
+LIMIT = 400
+
+
+def prompt(question: str) -> str:
+    """A question as ember is asked it: with the wording of the chain-of-thought prompt, as ChatML."""
+    return f"{PRE_QUERY}{question}\n\n{COT_SUFFIX}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def boxed(text: str) -> str | None:
+    """The last boxed answer after the thinking."""
+    found = BOXED.findall(text.split("</think>")[-1])
+    return str(found[-1]).strip() if found else None
+
+
+def pass_at(k: int, right: list[int], n: int) -> float:
+    """The unbiased pass@k over problems with `right` correct of n samples each."""
+    return sum(1 - comb(n - c, k) / comb(n, k) for c in right) / len(right)
+
+
+def answers(client: Client, problems: list[Problem], samples: int, temperature: float, seed: int) -> dict[str, float]:
+    """Accuracy, pass@k, cut share, length and speed over the problems."""
+    asked = [(prompt(item.question), seed + 1000 * i + s) for i, item in enumerate(problems) for s in range(samples)]
+    begun = time.monotonic()
+    replies = client.complete_all(asked, temperature, LIMIT)
+    seconds = time.monotonic() - begun
+    grid = [replies[i * samples : (i + 1) * samples] for i in range(len(problems))]
+    right = [sum(boxed(reply.text) == item.answer for reply in row) for item, row in zip(problems, grid, strict=True)]
+    tokens = sum(reply.tokens for reply in replies)
+    return {
+        "problems": len(problems),
+        "samples": samples,
+        "accuracy": sum(right) / len(replies),
+        "pass_at_1": pass_at(1, right, samples),
+        "pass_at_8": pass_at(samples, right, samples),
+        "cut": sum(reply.cut for reply in replies) / len(replies),
+        "mean_tokens": tokens / len(replies),
+        "tokens_per_second": tokens / seconds,
+    }
+
+
+def by_kind(client: Client, problems: list[Problem], temperature: float, seed: int) -> dict[str, float]:
+    """Accuracy of each kind, one sample a problem."""
+    replies = client.complete_all([(prompt(item.question), seed + i) for i, item in enumerate(problems)], temperature, LIMIT)
+    marks: dict[str, list[bool]] = {}
+    for item, reply in zip(problems, replies, strict=True):
+        marks.setdefault(item.kind, []).append(boxed(reply.text) == item.answer)
+    return {kind: sum(hits) / len(hits) for kind, hits in sorted(marks.items())}
+
+
+def questions(client: Client, n: int, known: set[str], temperature: float, seed: int) -> tuple[dict[str, float], list[Reply]]:
+    """What the model writes from the pre-query alone: how much of it is a problem, and how much of that is new."""
+    replies = client.complete_all([(PRE_QUERY, seed + i) for i in range(n)], temperature, 200)
+    texts = [reply.text.strip() for reply in replies]
+    good = [text for text in texts if truth(text) is not None]
+    new = {text for text in good if text not in known}
+    return {"written": n, "well_formed": len(good) / n, "new": len(new) / n}, replies
+
+
+def trained_questions(seed: int, n: int) -> set[str]:
+    """Every user turn of the training corpus."""
+    return {turn.text for conversation in conversations(seed, n) for turn in conversation if turn.role == "user"}
+
+
+def measure(path: Path, corpus: tuple[int, int], size: int = 300, samples: int = 8, seed: int = 7) -> dict[str, dict[str, float]]:
+    """All figures for one GGUF."""
+    problems = held_out_problems(seed, size)
+    known = trained_questions(*corpus)
+    with serve(path) as client:
+        return {
+            "answers": answers(client, problems, samples, 0.6, seed),
+            "greedy": answers(client, problems, 1, 0.0, seed),
+            "questions": questions(client, size, known, 1.0, seed)[0],
+            "kinds": by_kind(client, held_out_problems(seed + 1, 4 * size), 0.6, seed),
+        }
+
+
+def table(figures: dict[str, dict[str, float]]) -> str:
+    """The figures, one a line."""
+    return "\n".join(f"{part:10} {name:18} {value:10.4g}" for part, row in figures.items() for name, value in row.items())
+
+
+def main() -> None:
+    """Measure the shipped weights, or those given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("gguf", type=Path, nargs="?", default=weights())
+    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--corpus", type=int, nargs=2, default=(1, 70_000), metavar=("SEED", "N"))
+    given = parser.parse_args()
+    figures = measure(given.gguf, (given.corpus[0], given.corpus[1]), given.size)
+    print(table(figures))
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+r"""Where an answer is written: boxes, `#### x`, "The answer is x"."""
+
+from __future__ import annotations
+
+import re
+
+BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
+HASHES = re.compile(r"####[ \t]*([^\n]+)")
+TAGGED = re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)
+SAID = re.compile(r"\b(?:answer|result)\b[*_\s]*(?:is|[:：]|=)[*_:：\s]*([^\n]+)", re.IGNORECASE)
+TAIL = 300
+"""Characters at the end in which a spoken answer ("The answer is 7.") is looked for."""
+
+
+def boxes(text: str) -> list[str]:
+    r"""Contents of the outermost `\boxed{...}`, braces matched by hand, in one pass; a box that never closes is none."""
+    found: list[tuple[int, str]] = []
+    open_braces: list[tuple[int, bool]] = []
+    for match in BRACES.finditer(text):
+        brace = match.group()
+        if brace == "}" and open_braces:
+            start, is_box = open_braces.pop()
+            if is_box:
+                while found and found[-1][0] > start:
+                    found.pop()
+                found.append((start, text[start : match.start()].strip()))
+        elif brace.endswith("{") and brace != "\\{":
+            open_braces.append((match.end(), len(brace) > 1))
+    return [content for _, content in found]
+
+
+def marked(text: str) -> str | None:
+    """The answer of a text without a box: after `####`, in `<answer>`, or said in its last sentences; the last one counts."""
+    if found := HASHES.findall(text):
+        return str(found[-1]).strip()
+    if found := TAGGED.findall(text):
+        return str(found[-1]).strip()
+    if found := SAID.findall(text[-TAIL:]):
+        return _tidy(found[-1])
+    return None
+
+
+def _tidy(said: str) -> str:
+    """`7 apples.` of `**7 apples.**`; a sentence that follows is cut off."""
+    line = re.split(r"(?<=[^\d\s])[.!?。]\s|(?<=\d)[.!?。]\s+(?=\D)", said.strip())[0]
+    return line.strip().strip("*_ ").rstrip(".。!?;,").strip("*_ ")

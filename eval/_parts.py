@@ -1,0 +1,51 @@
+"""The parts of a record that filters look at: prompt, reasoning, answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from ..core.record import Message, PlainText, Record
+from ..core.think import CLOSE, OPEN
+
+PartName = Literal["prompt", "reasoning", "answer"]
+TAG = re.compile(r"</?think>", re.IGNORECASE)
+
+
+def split_message(message: Message) -> tuple[str, str]:
+    """Reasoning and answer of an assistant turn, `""` where there is none.
+
+    Reasoning that is a field of its own is taken from there; otherwise raw `<think>` tags in the text are read. The
+    answer is what follows the last closing tag; with an unclosed block there is none.
+    """
+    text = message.text
+    before, closing, after = text.rpartition(CLOSE)
+    if message.reasoning is not None:
+        return message.reasoning, after
+    if closing:
+        return before.strip().removeprefix(OPEN), after
+    opened, opening, thinking = text.partition(OPEN)
+    return (thinking, "") if opening and not opened.strip() else ("", text)
+
+
+def parts_of(record: Record, wanted: Iterable[PartName]) -> dict[PartName, str]:
+    """The wanted parts that hold something, by name.
+
+    Plain text counts as an answer. A record without an assistant turn (a seed, a question) has only its prompt, which is
+    then taken whatever is wanted.
+    """
+    if isinstance(record.content, PlainText):
+        found: dict[PartName, str] = {"answer": record.content.text}
+    elif record.response is None:
+        return {"prompt": record.prompt} if record.prompt.strip() else {}
+    else:
+        reasoning, answer = split_message(record.response)
+        found = {"prompt": record.prompt, "reasoning": reasoning, "answer": answer}
+    return {name: found[name] for name in wanted if found.get(name, "").strip()}
+
+
+def shown(text: str, most: int = 80) -> str:
+    """A piece of text for a reason: one line, cut to `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,86 @@
+"""Refuse what was there before, word for word."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import unicodedata
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, closing
+from hashlib import blake2b
+from typing import ClassVar, Literal
+
+from ..core.errors import StorageError
+from ..core.part import Filter, Judge, Tools
+from ..core.record import PlainText, Record, Verdict
+
+_BLANK = re.compile(r"\s+")
+_FULL = "the temporary directory cannot take the index of `exact` (25 MB a million records); free space or set SQLITE_TMPDIR"
+
+
+class Exact(Filter):
+    """Keep the first of equal records and refuse the others, naming the first.
+
+    Equal means equal after normalisation: Unicode NFKC, letter case and white space. The first one is the first in seed order,
+    whatever order the answers arrive in. The index is a temporary file of about 25 MB a million records; the main
+    memory it takes stays the same. Texts are compared by a 64-bit hash: with a million records the chance of one false twin is 1 in 37 million.
+    A record with nothing to compare is an abstention.
+    """
+
+    ordered: ClassVar[bool] = True
+    batch: ClassVar[int] = 64
+
+    by: Literal["all", "prompt", "response"] = "all"
+    """What is compared: all turns (without their reasoning), the last user turn, or the closing assistant turn."""
+
+    @asynccontextmanager
+    async def open(self, tools: Tools) -> AsyncGenerator[Judge]:
+        with closing(_Index()) as index:
+
+            async def judge(records: Sequence[Record]) -> Sequence[Verdict]:
+                return [self._judged(record, index) for record in records]
+
+            yield judge
+
+    def _judged(self, record: Record, index: _Index) -> Verdict:
+        text = _BLANK.sub(" ", unicodedata.normalize("NFKC", self._text(record)).casefold()).strip()
+        if not text:
+            return Verdict(by=self.part_name(), outcome="abstain", reason=f"nothing_to_compare: no {self.by} text")
+        first = index.first(text, record.id)
+        if first is None:
+            return Verdict(by=self.part_name(), outcome="keep")
+        return Verdict(by=self.part_name(), outcome="refuse", reason=f"duplicate: of {first}", evidence={"of": first})
+
+    def _text(self, record: Record) -> str:
+        if isinstance(record.content, PlainText) or self.by == "prompt":
+            return record.prompt
+        if self.by == "response":
+            return record.response.text if record.response else ""
+        turns = [f"{message.role}\n{message.text}" for message in record.messages if message.text.strip()]
+        return "\n".join(turns)
+
+
+class _Index:
+    """Hash of a text -> id of the first record that had it, in a temporary SQLite file."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute("CREATE TABLE first (text INTEGER PRIMARY KEY, record INTEGER)")
+        self._db.execute("BEGIN")
+
+    def first(self, text: str, record: str) -> str | None:
+        """The id of the record that had this text before; None for the first one, which is remembered."""
+        key = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
+        try:
+            done = self._db.execute("INSERT OR IGNORE INTO first VALUES (?, ?)", (key, int(record, 16) - (1 << 63)))
+            if done.rowcount:
+                return None
+            (found,) = self._db.execute("SELECT record FROM first WHERE text = ?", (key,)).fetchone()
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"{_FULL} ({error})") from error
+        return f"{found + (1 << 63):016x}"
+
+    def close(self) -> None:
+        self._db.close()

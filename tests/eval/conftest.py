@@ -1,0 +1,51 @@
+"""A double of the tools that filters are handed, with real worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from datalchemy.core.part import Filter
+from datalchemy.core.record import Conversation, Message, Record, Verdict
+from datalchemy.core.workers import WorkerPool
+
+
+@dataclass(frozen=True)
+class FilterTools:
+    """The part of `core.part.Tools` that filters use."""
+
+    workers: WorkerPool
+    language: str = "en"
+
+
+Judge = Callable[..., Any]
+
+
+@pytest.fixture
+async def tools() -> AsyncIterator[FilterTools]:
+    async with WorkerPool(processes=1) as pool:
+        yield FilterTools(workers=pool)
+
+
+@pytest.fixture
+def judge(tools: FilterTools) -> Judge:
+    """`await judge(filter, records)`: the verdicts of a freshly opened filter."""
+
+    async def judged(part: Filter, records: Sequence[Record]) -> list[Verdict]:
+        async with part.open(tools) as one:  # type: ignore[arg-type]
+            return list(await one(records))
+
+    return judged
+
+
+@pytest.fixture
+def reply() -> Callable[..., Record]:
+    """`reply(text, reasoning=..., prompt=..., answer=...)`: a record of one question and its answer."""
+
+    def made(text: str, *, reasoning: str | None = None, prompt: str = "How many?", **fields: Any) -> Record:
+        turns = (Message(role="user", content=prompt), Message(role="assistant", content=text, reasoning=reasoning))
+        return Record(content=Conversation(messages=turns), **fields)
+
+    return made

@@ -1,0 +1,73 @@
+"""What every filter of the house keeps to, whatever it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from datalchemy.core import plug
+from datalchemy.core.part import Filter
+from datalchemy.core.record import Conversation, Message, PlainText, Preference, Record, ScoredStep, ScoredSteps, Verdict
+from pydantic import ValidationError
+
+NAMES = plug.names("eval")
+LEAST: dict[str, dict[str, Any]] = {}
+"""Settings of filters that have none to start from."""
+
+QUESTION = Message(role="user", content="How many apples are left?")
+MORE = Message(role="user", content="How many apples are left in the end?")
+ANSWER = Message(role="assistant", content="There are \\boxed{7} apples left.", reasoning="Ten apples less three apples are seven apples.")
+RECORDS = [
+    Record(content=Conversation(messages=(QUESTION, ANSWER)), answer="7", origin="a"),
+    Record(content=Conversation(messages=(QUESTION,)), origin="b"),
+    Record(origin="c"),
+    Record(content=PlainText(text="A page of text about apples and other fruit."), origin="d"),
+    Record(content=Preference(prompt=(MORE,), chosen=(ANSWER,), rejected=(ANSWER,)), answer="7", origin="e"),
+    Record(content=ScoredSteps(prompt=(QUESTION,), steps=(ScoredStep(text="Ten less three is seven."),)), answer="7", origin="f"),
+]
+
+
+def built(name: str) -> Filter:
+    return plug.build("eval", (Filter,), {"use": name, **LEAST.get(name, {})})  # type: ignore[type-abstract]
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryFilter:
+    def test_its_settings_survive_a_round_trip(self, name: str) -> None:
+        part = built(name)
+        dumped = part.model_dump(mode="json")
+        assert dumped["use"] == name
+        assert plug.build("eval", (Filter,), dumped) == part  # type: ignore[type-abstract]
+
+    def test_it_and_its_settings_are_documented(self, name: str) -> None:
+        part = type(built(name))
+        assert part.__doc__
+        assert [field for field, info in part.model_fields.items() if not info.description] in ([], ["prompt", "reasoning", "answer"])
+
+    def test_an_unknown_setting_is_refused(self, name: str) -> None:
+        with pytest.raises(ValidationError):
+            plug.build("eval", (Filter,), {"use": name, "no_such_setting": 1})  # type: ignore[type-abstract]
+
+    async def test_one_verdict_a_record_in_the_same_order(self, name: str, judge: Callable[..., Any]) -> None:
+        verdicts: list[Verdict] = await judge(built(name), RECORDS)
+        assert len(verdicts) == len(RECORDS)
+        assert {verdict.by for verdict in verdicts} == {name}
+        assert verdicts[0].keep, verdicts[0].reason
+        alone = [await judge(built(name), [record]) for record in RECORDS]
+        assert [verdict.outcome for verdict in verdicts] == [one.outcome for (one,) in alone]
+
+    async def test_no_records_no_verdicts(self, name: str, judge: Callable[..., Any]) -> None:
+        assert await judge(built(name), []) == []
+
+    async def test_a_verdict_is_small_json_and_names_its_reason(self, name: str, judge: Callable[..., Any]) -> None:
+        for verdict in await judge(built(name), RECORDS):
+            assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+            assert len(verdict.model_dump_json()) < 2000
+            if verdict.outcome != "keep":
+                word, colon, detail = verdict.reason.partition(": ")
+                assert (word.isidentifier(), word.islower(), colon, bool(detail)) == (True, True, ": ", True)
+
+
+def test_the_filters_of_the_main_job_are_there() -> None:
+    assert {"exact", "language", "length", "math_answer", "no_code", "repetition", "think_format"} <= set(NAMES)

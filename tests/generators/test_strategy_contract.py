@@ -1,0 +1,104 @@
+"""What every strategy owes: lineage, keys, determinism, no surprise about its calls."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from datalchemy.core import plug
+from datalchemy.core.errors import RecipeError
+from datalchemy.core.part import Generator
+from datalchemy.core.record import Conversation, Record, Verdict, user
+from datalchemy.prompts import names as wordings
+
+SEED = Record(
+    content=Conversation(messages=(user("5 + 3?"),)), answer="8", tests="[]", fields={"topic": "sums"}, labels={"level": 1}, origin="0/0"
+)
+SETTINGS: dict[str, dict[str, object]] = {}
+"""Of strategies that need more than a model."""
+
+
+def say(call):
+    return f"<think>\nsum {call.number}\n</think>\n\nIt is 8" if call.kind == "chat" else "What is 5 + 3?"
+
+
+def render(turns, generate):
+    ids = [i for t in turns for i in [1, *(1000 + ord(c) for c in t.role + "\n" + t.text), 2]]
+    return [*ids, 1, 3] if generate else ids
+
+
+def keep(record: Record) -> Verdict:
+    return Verdict(by="math_answer", outcome="keep")
+
+
+@pytest.fixture(params=plug.names("generators"))
+def strategy(request) -> Generator:
+    return plug.build("generators", (Generator,), {"use": request.param, "model": "teacher", **SETTINGS.get(request.param, {})})
+
+
+@pytest.fixture
+def tools(scripted, double):
+    return lambda **more: double(scripted(say, render=render, **more), {"math_answer": keep})
+
+
+def seed_of(strategy: Generator) -> Record:
+    return Record(origin="0/0") if strategy.seedless else SEED
+
+
+async def test_each_record_tells_where_it_comes_from(strategy, tools, yielded):
+    seed, bench = seed_of(strategy), tools()
+    records = await yielded(strategy, seed, bench)
+    assert records
+    paid = {f"{call.number:08x}" for call in bench.teacher.calls}
+    for record in records:
+        step = record.lineage[-1]
+        assert (step.by, step.parent, step.model) == (strategy.part_name(), seed.id, "scripted@1")
+        assert step.keys
+        assert set(step.keys) <= paid
+        assert step.usage.completion_tokens > 0
+        assert "finish_reason" in record.labels
+        assert (record.origin, record.verdicts) == ("", ())
+        assert (record.tests, record.fields) == (seed.tests, seed.fields)
+        assert record.labels.items() >= seed.labels.items()
+        assert bool(step.prompt) == bool(step.template)
+
+
+async def test_equal_inputs_give_equal_records(strategy, tools, yielded):
+    seed = seed_of(strategy)
+    first = await yielded(strategy, seed, tools())
+    assert await yielded(strategy, seed, tools(latency=lambda call: call.number % 7)) == first
+
+
+async def test_a_call_is_told_apart_by_path_and_sample(strategy, tools, yielded):
+    bench = tools()
+    await yielded(strategy, seed_of(strategy), bench)
+    calls = [(call.kind, call.path, call.sample) for call in bench.teacher.calls]
+    assert len(set(calls)) == len(calls)
+    assert len(calls) <= strategy.calls_per_seed()
+
+
+async def test_it_asks_only_for_what_it_declares(strategy, tools, yielded):
+    bench = tools()
+    await yielded(strategy, seed_of(strategy), bench)
+    needs = strategy.needs()["teacher"]
+    kinds = {call.kind for call in bench.teacher.calls}
+    assert kinds <= needs
+    if any(call.kind == "complete" and not isinstance(call.prompt, str) for call in bench.teacher.calls):
+        assert "token_ids" in needs
+
+
+def test_its_wordings_ship_and_its_settings_are_documented(strategy):
+    assert set(strategy.prompts) <= set(wordings())
+    assert inspect.getdoc(type(strategy))
+    undocumented = [name for name, field in type(strategy).model_fields.items() if not field.description]
+    assert not undocumented
+
+
+def test_it_survives_a_recipe(strategy):
+    dumped = strategy.model_dump(mode="json")
+    assert plug.build("generators", (Generator,), dumped) == strategy
+
+
+def test_an_unknown_strategy_names_the_known_ones():
+    with pytest.raises(RecipeError, match=r"no generator named 'cott'; did you mean 'cot'"):
+        plug.find("generators", (Generator,), "cott")
