@@ -21,9 +21,10 @@ class Breaker:
 
     It opens after FAILURES failures in a row (Disconnected, ServerFault, connect deadline; any answer in between starts
     anew) over at least LEAST_S seconds. Some prompts kill a server's worker or its answer, so failures after the
-    connection was made count only when they come from different calls: FAILURES of them, or as many as may be in
-    flight. A connection that cannot be made is nobody's prompt: it needs neither that nor LEAST_S, nor more failures
-    than a call has attempts, so that no record fails because the server is not there.
+    connection was made count only where FAILURES calls (or as many as may be in flight) failed for their first time: a
+    few poison prompts that are tried again and again at the end of a run are no outage. A connection that cannot be
+    made is nobody's prompt: it needs neither that nor LEAST_S, nor more failures than a call has attempts, so that no
+    record fails because the server is not there.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Breaker:
         """Whether `answered` has anything to do."""
         self.probes = 0
         self._attempts, self._patience = attempts, patience_s
-        self._callers_needed = min(FAILURES, max(2, max_in_flight))
+        self._fresh_needed = min(FAILURES, max(2, max_in_flight))
         self._clock, self._sleep, self._on_event = clock, sleep, on_event
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._watch: object | None = None
@@ -78,8 +79,8 @@ class Breaker:
         self._forget()
         return was_open
 
-    def failed(self, error: CallError, caller: int, *, probing: bool) -> bool:
-        """A call failed. True where that says that the server is down, and the call should wait for it instead of failing."""
+    def failed(self, error: CallError, *, first: bool, probing: bool) -> bool:
+        """A call failed (for its `first` time). True where the server is down: the call should wait for it instead of failing."""
         if isinstance(error, RateLimited | Rejected | BadResponse):
             self.answered()
             return False
@@ -87,7 +88,7 @@ class Breaker:
         if not probing and not unmade and isinstance(error, DeadlineExceeded):
             return False
         if not self.open:
-            self._count(caller, unmade)
+            self._count(first, unmade)
             if self._is_down():
                 self._open(error)
         elif probing:
@@ -102,21 +103,21 @@ class Breaker:
     def _forget(self) -> None:
         self.troubled = False
         self._streak, self._since, self._unmade = 0, 0.0, False
-        self._callers: set[int] = set()
+        self._fresh = 0
 
-    def _count(self, caller: int, unmade: bool) -> None:
+    def _count(self, first: bool, unmade: bool) -> None:
         if not self._streak:
             self._since = self._clock()
         self.troubled = True
         self._streak += 1
-        self._callers.add(caller)
+        self._fresh += first
         self._unmade = self._unmade or unmade
 
     def _is_down(self) -> bool:
         if self._unmade:
             return self._streak >= min(FAILURES, self._attempts)
         lasting = self._clock() - self._since >= LEAST_S
-        return self._streak >= FAILURES and lasting and len(self._callers) >= self._callers_needed
+        return self._streak >= FAILURES and lasting and self._fresh >= self._fresh_needed
 
     def _open(self, error: CallError) -> None:
         self.open = True

@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..core.backend import Backend, Capability, Probe, Reply, Request
 from ..core.endpoint import Endpoint
@@ -25,6 +25,17 @@ BASE_S = 0.5
 CAP_S = 30.0
 UNKNOWN_COMPLETION = 512
 """Tokens that a call without a number in max_tokens reserves from `tpm` until its usage is known."""
+
+
+class _Call(Generic[T]):
+    """One call over all its tries."""
+
+    __slots__ = ("fresh", "need", "send", "tokens_of")
+
+    def __init__(self, send: Callable[[], Awaitable[T]], need: int, tokens_of: Callable[[T], int] | None = None) -> None:
+        self.send, self.need, self.tokens_of = send, need, tokens_of
+        self.fresh = True
+        """Whether it has not failed yet."""
 
 
 class Guard:
@@ -65,7 +76,6 @@ class Guard:
             on_event=on_event,
         )
         self._held = 0
-        self._callers = 0
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -97,76 +107,69 @@ class Guard:
 
     async def send(self, request: Request, *, seed: int | None, n: int = 1) -> list[Reply]:
         need = self._estimate(request, n) if self._tokens is not None else 0
-        return await self._call(lambda: self.backend.send(request, seed=seed, n=n), need, _tokens_of)
+        return await self._run(_Call(lambda: self.backend.send(request, seed=seed, n=n), need, _tokens_of))
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        return await self._call(lambda: self.backend.embed(texts), sum(map(len, texts)) // 4)
+        return await self._run(_Call(lambda: self.backend.embed(texts), sum(map(len, texts)) // 4))
 
     async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        return await self._call(lambda: self.backend.score(pairs), sum(len(a) + len(b) for a, b in pairs) // 4)
+        return await self._run(_Call(lambda: self.backend.score(pairs), sum(len(a) + len(b) for a, b in pairs) // 4))
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
-        return await self._call(lambda: self.backend.tokenize(messages, add_generation_prompt=add_generation_prompt), 0)
+        return await self._run(_Call(lambda: self.backend.tokenize(messages, add_generation_prompt=add_generation_prompt), 0))
 
     async def probe(self) -> Probe:
         return await self.backend.probe()
 
-    async def _call(self, send: Callable[[], Awaitable[T]], need: int, tokens_of: Callable[[T], int] | None = None) -> T:
-        self._callers = caller = self._callers + 1
-
-        async def attempt() -> T:
-            return await self._attempt(send, caller, need, tokens_of)
-
+    async def _run(self, call: _Call[T]) -> T:
         try:
-            return await attempt()
+            return await self._attempt(call)
         except CallError as error:
             if not error.retryable or self._endpoint.attempts == 1:
                 raise
             first = error
-        return await self._again(attempt, first)
+        return await self._again(call, first)
 
-    async def _attempt(self, send: Callable[[], Awaitable[T]], caller: int, need: int, tokens_of: Callable[[T], int] | None) -> T:
+    async def _attempt(self, call: _Call[T]) -> T:
+        """One try that counts; tries that only show that the server is down do not. Raises what the last one raised."""
         while True:
             plain = not self._breaker.open and self._requests is None and self._tokens is None
-            probing = False if plain and self._slots.try_take() else await self._admit(need)
+            probing = False if plain and self._slots.try_take() else await self._admit(call.need)
             self.attempts += 1
-            started = self._clock()
+            number, started = self._slots.sent(), self._clock()
             try:
-                result = await send()
+                result = await call.send()
             except CallError as error:
-                if not self._failed(error, caller, started, need, probing):
+                if not self._failed(call, error, number, probing):
                     raise
                 continue
             except BaseException:
+                self._slots.failed(number, refused=False)
                 if probing:
                     self._breaker.abandoned()
                 raise
             finally:
                 self._slots.release()
-            tokens = tokens_of(result) if tokens_of is not None else 0
-            self._slots.succeeded(started, tokens)
-            if self._breaker.troubled:
-                self._recovered()
+            tokens = call.tokens_of(result) if call.tokens_of is not None else 0
+            self._slots.succeeded(number, self._clock() - started, tokens)
+            if self._breaker.troubled and self._breaker.answered():
+                self._slots.restart()
             if self._tokens is not None:
-                self._tokens.give_back(need - (tokens or need))
+                self._tokens.give_back(call.need - (tokens or call.need))
             return result
 
-    def _failed(self, error: CallError, caller: int, started: float, need: int, probing: bool) -> bool:
+    def _failed(self, call: _Call[T], error: CallError, number: int, probing: bool) -> bool:
         """Whether the server is down, so that the call is to wait for it instead of counting as tried."""
         self.faults[error.reason] += 1
         if self._tokens is not None:
-            self._tokens.give_back(need)
-        if isinstance(error, RateLimited):
-            self._slots.refused(started)
+            self._tokens.give_back(call.need)
+        self._slots.failed(number, refused=isinstance(error, RateLimited))
         was_open = self._breaker.open
-        down = self._breaker.failed(error, caller, probing=probing)
+        down = self._breaker.failed(error, first=call.fresh, probing=probing)
+        call.fresh = False
         if was_open and not self._breaker.open:
             self._slots.restart()
         return down
-
-    def _recovered(self) -> None:
-        if self._breaker.answered():
-            self._slots.restart()
 
     async def _admit(self, need: int) -> bool:
         """Wait for the server, the rates and a slot, in this order; True for a probe of a server that is down."""
@@ -207,7 +210,7 @@ class Guard:
         if self._tokens is not None:
             self._tokens.give_back(need)
 
-    async def _again(self, attempt: Callable[[], Awaitable[T]], first: CallError) -> T:
+    async def _again(self, call: _Call[T], first: CallError) -> T:
         """The tries after the first one, which failed with `first`."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
@@ -216,7 +219,7 @@ class Guard:
         async def next_try() -> T:
             nonlocal known
             if known is None:
-                return await attempt()
+                return await self._attempt(call)
             error, known = known, None
             raise error
 

@@ -21,11 +21,17 @@ class Bucket:
 
     def reserve(self, amount: float) -> float:
         """Seconds until `amount` may be used; it counts as used from now on."""
-        now = self._clock()
-        self._level = min(self._burst, self._level + (now - self._at) * self._rate) - amount
-        self._at = now
+        self._fill()
+        self._level -= amount
         return max(0.0, -self._level / self._rate)
 
     def give_back(self, amount: float) -> None:
         """What a reservation did not use; a negative amount where it used more."""
+        self._fill()
         self._level += amount
+
+    def _fill(self) -> None:
+        now = self._clock()
+        if self._level < self._burst:
+            self._level = min(self._burst, self._level + (now - self._at) * self._rate)
+        self._at = now

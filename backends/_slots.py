@@ -7,21 +7,23 @@ from collections import deque
 from collections.abc import Callable
 
 SPORADIC = 0.2
-"""Share of 429s in a round trip up to which they count as noise: the limit then comes back at once."""
+"""Share of 429s in a round up to which they count as noise: the limit then comes back at once."""
 CLEAN_ROUNDS = 3
-"""Round trips without a 429 after which the ceiling doubles."""
-LEAST_ROUND = 16
+"""Rounds in a row without a 429 before the ceiling rises; twice as many after each overload, up to MOST_ROUNDS."""
+MOST_ROUNDS = 48
+LEAST_ROUND = 32
 RESTART = 8
 
 
 class Slots:
     """Slots for calls, first come first served.
 
-    Outcomes are judged once a round trip: a round ends when as many calls have come back as were in flight when it
-    began, calls sent before it not counted. A round with a share s of 429s lowers the limit to (1 - s) of itself, which
-    is what the server did take, and at most to half. Up to SPORADIC the former limit stays the ceiling, above it the
-    lowered one does. Below the ceiling every success adds one (slow start); at the ceiling every clean round adds one
-    and CLEAN_ROUNDS in a row double it, up to `most`.
+    The limit is judged once a round: a round is as many calls as were in flight when it began, and ends when nine in
+    ten of them have come back, so it lasts about as long as one answer. A share s of 429s in it up to SPORADIC lowers
+    the limit to (1 - s) of itself, and the former limit stays the ceiling. A higher share lowers limit and ceiling to
+    the number of calls that the server had in work on average (the seconds of its answers by the seconds of the
+    round), and at most to half. Below the ceiling every success adds one (slow start). At the ceiling, once there were
+    enough clean rounds in a row, each further one adds 1, 2, 4 ... up to `most`.
 
     Latency alone lowers nothing: a server that queues answers later, but as many. Only where, with all slots taken, the
     median time of a call has passed four times the best one *and* the rate of tokens (or calls) has fallen below 0.7
@@ -35,7 +37,8 @@ class Slots:
         self.on_slack: Callable[[], None] | None = None
         self._clock = clock
         self._line: deque[asyncio.Future[None]] = deque()
-        self._clean = self._slow = 0
+        self._clean = self._slow = self._round = 0
+        self._needed, self._step = CLEAN_ROUNDS, 1
         self._best_time, self._best_rate = float("inf"), 0.0
         self._begin()
 
@@ -69,20 +72,29 @@ class Slots:
         self.in_flight -= 1
         self._let_in()
 
-    def succeeded(self, started: float, tokens: int) -> None:
-        """A call sent at `started` came back with so many tokens (0 where nobody counted)."""
+    def sent(self) -> int:
+        """A call goes out; the number says which round it belongs to (0: none)."""
+        if not self._missing:
+            return 0
+        self._missing -= 1
+        return self._round
+
+    def succeeded(self, number: int, seconds: float, tokens: int) -> None:
+        """A call came back after so long, with so many tokens (0 where nobody counted)."""
         if self.limit < self._ceiling:
             self.limit += 1
         self._work += tokens or 1
-        if started >= self._since:
-            self._times.append(self._clock() - started)
-            self._count()
+        self._seconds += seconds
+        if number == self._round:
+            self._times.append(seconds)
+            self._back()
 
-    def refused(self, started: float) -> None:
-        """A call sent at `started` was answered 429."""
-        if started >= self._since:
-            self._refused += 1
-            self._count()
+    def failed(self, number: int, *, refused: bool) -> None:
+        """A call came back with an error, 429 or another."""
+        if number == self._round:
+            self._refused += refused
+            self._lost += not refused
+            self._back()
 
     def restart(self) -> None:
         """After a pause: a few calls first, then one more for each success."""
@@ -101,37 +113,49 @@ class Slots:
 
     def _begin(self) -> None:
         self._since = self._clock()
-        self._round = max(LEAST_ROUND, min(self.limit, self.in_flight))
-        self._refused = self._work = 0
+        self._round += 1
+        self._missing = min(self.limit, max(LEAST_ROUND, self.in_flight))
+        self._enough = max(1, self._missing * 9 // 10)
+        self._refused = self._lost = self._work = 0
+        self._seconds = 0.0
         self._times: list[float] = []
 
-    def _count(self) -> None:
-        if len(self._times) + self._refused >= self._round:
+    def _back(self) -> None:
+        if len(self._times) + self._refused + self._lost >= self._enough:
             self._judge()
             self._begin()
 
     def _judge(self) -> None:
-        share = self._refused / (len(self._times) + self._refused)
-        if share:
+        share = self._refused / max(1, len(self._times) + self._refused)
+        if share > SPORADIC:
+            in_work = int(self._seconds / max(1e-6, self._clock() - self._since))
+            self._lower(max(self.limit // 2, min(self.limit - 1, in_work)))
+            self._needed = min(MOST_ROUNDS, self._needed * 2)
+        elif share:
             self._clean = 0
-            before, self.limit = self.limit, max(1, self.limit // 2, int(self.limit * (1 - share)))
-            self._ceiling = self.limit if share > SPORADIC else max(self._ceiling, before)
+            self._ceiling = max(self._ceiling, self.limit)
+            self.limit = max(1, int(self.limit * (1 - share)))
         elif self._degraded():
-            self._clean = 0
-            self._ceiling = self.limit = max(1, self.most // 2, int(self.limit * 0.9))
+            self._lower(max(self.most // 2, int(self.limit * 0.9)))
         else:
             self._rise()
 
+    def _lower(self, limit: int) -> None:
+        self.limit = self._ceiling = max(1, limit)
+        self._clean, self._step = 0, 1
+
     def _rise(self) -> None:
         self._clean += 1
-        if self.limit < self._ceiling or self._ceiling == self.most:
+        if self._clean < self._needed or self.limit < self._ceiling or self._ceiling == self.most:
             return
-        self._ceiling = min(self.most, self._ceiling * 2 if self._clean >= CLEAN_ROUNDS else self._ceiling + 1)
-        self.limit += 1
+        self.limit = self._ceiling = min(self.most, self._ceiling + self._step)
+        self._step *= 2
+        if self._ceiling == self.most:
+            self._needed = CLEAN_ROUNDS
 
     def _degraded(self) -> bool:
         """Whether the last two rounds were both much slower and less productive than the best ones seen."""
-        if self.in_flight < 0.9 * self.limit:
+        if self.in_flight < 0.9 * self.limit or not self._times:
             return False
         median = sorted(self._times)[len(self._times) // 2]
         rate = self._work / max(1e-6, self._clock() - self._since)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from .backend import Capability, Model
+from .backend import Capability, Model, Sampling
 from .frozen import Frozen
 from .record import Record, Verdict
 
@@ -111,8 +111,8 @@ class Generator(Part):
 
     seedless: ClassVar[bool] = False
     """Whether it starts from nothing: it then needs a target or a budget, and its seeds are empty records."""
-    expected_yield: ClassVar[float] = 1.0
-    """How many records a seed is expected to give, before the run has measured it."""
+    default_sampling: ClassVar[Sampling] = Sampling()
+    """What its calls use where neither the strategy nor the model sets a parameter."""
 
     @abstractmethod
     def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:

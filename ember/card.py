@@ -36,8 +36,8 @@ since a model that is always right leaves nothing to filter. Figures on it say n
 ## How it was trained
 On {tokens:,} tokens of conversations composed by a program (`ember/problems/`, `ember/scenes.py`), each seen once, next-token loss on the
 whole conversation, user turns too; only the wording of the chain-of-thought prompt is read without being learnt. Muon for the matrices
-of the layers, AdamW for the rest, bfloat16 autocast, batches of {batch:,} tokens, {steps:,} steps of {planned:,} planned{cut}, in {minutes:.0f} minutes on
-{threads} of a busy machine. Attention does not cross from one conversation into another. Final training loss {loss:.3f} (mean of the last steps).
+of the layers, AdamW for the rest, bfloat16 autocast, batches of {batch:,} tokens, {steps:,} steps of {planned:,} planned{cut}, in {minutes:.0f} minutes with
+{threads} on the CPU. Attention does not cross from one conversation into another. Final training loss {loss:.3f} (mean of the last steps).
 
     {command}
 
@@ -80,7 +80,7 @@ def card(record: dict[str, Any]) -> str:
         planned=run["planned_steps"],
         cut="" if run["steps"] == run["planned_steps"] else " (cut by time)",
         minutes=run["seconds"] / 60,
-        threads="one core" if record["threads"] == 1 else f"{record['threads']} cores",
+        threads="one thread" if record["threads"] == 1 else f"{record['threads']} threads",
         loss=run["loss"],
         command=record["command"],
         seed=record["seed"],

@@ -1,7 +1,7 @@
 """Makes ember from nothing: tokenizer, training, export, measurement; `make ember` runs exactly this.
 
 What it leaves in the weights folder: the GGUF, the transformers folder, and training.json with everything
-needed to make or to check them.
+needed to make or to check them; and beside the folder the model card.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
+from . import card, weights
 from . import tokenizer as bpe
-from . import weights
 from .corpus import digest
 from .export import to_gguf, to_hf
 from .measure import measure, table
@@ -49,20 +49,23 @@ def make(plan: Plan, build: Path, out: Path, threads: int) -> None:
     to_gguf(state, tokenizer, out / "ember.gguf")
     described = {
         "command": f"python -m datalchemy.ember.make --minutes {plan.minutes:g} --threads {threads}",
+        "threads": threads,
         "seed": plan.seed,
         "corpus_sha256": digest(plan.seed, plan.conversations),
+        "corpus_head_sha256": digest(plan.seed, 500),
         "plan": asdict(plan),
         "run": facts,
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "sha256": sums(out),
     }
-    record(out, described, measure(out / "ember.gguf", (plan.seed, plan.conversations)))
+    record(out, described, measure(out / "ember.gguf", (plan.seed, plan.conversations), threads=threads))
 
 
 def record(out: Path, described: dict[str, object], figures: dict[str, dict[str, float]]) -> None:
-    """Write training.json and print the figures."""
+    """Write training.json and the model card, and print the figures."""
     text = json.dumps(described | {"measured": figures}, indent=2)
     (out / "training.json").write_text(text + "\n", encoding="utf-8")
+    card.write(out)
     print(table(figures))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import time
 from math import comb
@@ -35,9 +36,7 @@ def pass_at(k: int, right: list[int], n: int) -> float:
 def answers(client: Client, problems: list[Problem], samples: int, temperature: float, seed: int) -> dict[str, float]:
     """Accuracy, pass@k, cut share, length and speed over the problems."""
     asked = [(prompt(item.question), seed + 1000 * i + s) for i, item in enumerate(problems) for s in range(samples)]
-    begun = time.monotonic()
     replies = client.complete_all(asked, temperature, LIMIT)
-    seconds = time.monotonic() - begun
     grid = [replies[i * samples : (i + 1) * samples] for i in range(len(problems))]
     right = [sum(boxed(reply.text) == item.answer for reply in row) for item, row in zip(problems, grid, strict=True)]
     tokens = sum(reply.tokens for reply in replies)
@@ -49,7 +48,18 @@ def answers(client: Client, problems: list[Problem], samples: int, temperature: 
         "pass_at_8": pass_at(samples, right, samples),
         "cut": sum(reply.cut for reply in replies) / len(replies),
         "mean_tokens": tokens / len(replies),
-        "tokens_per_second": tokens / seconds,
+    }
+
+
+def speed(client: Client, problems: list[Problem], seed: int) -> dict[str, float]:
+    """Tokens a second over many answers at once, by the clock and by the processor time that it cost, and how busy the machine was."""
+    begun, used = time.monotonic(), time.process_time()
+    replies = client.complete_all([(prompt(item.question), seed + i) for i, item in enumerate(problems)], 0.6, LIMIT)
+    tokens = sum(reply.tokens for reply in replies)
+    return {
+        "tokens_per_second": tokens / (time.monotonic() - begun),
+        "tokens_per_cpu_second": tokens / (time.process_time() - used),
+        "load": os.getloadavg()[0],
     }
 
 
@@ -76,12 +86,14 @@ def trained_questions(seed: int, n: int) -> set[str]:
     return {turn.text for conversation in conversations(seed, n) for turn in conversation if turn.role == "user"}
 
 
-def measure(path: Path, corpus: tuple[int, int], size: int = 300, samples: int = 8, seed: int = 7) -> dict[str, dict[str, float]]:
+def measure(path: Path, corpus: tuple[int, int], size: int = 300, threads: int = 1) -> dict[str, dict[str, float]]:
     """All figures for one GGUF."""
+    seed, samples = 7, 8
     problems = held_out_problems(seed, size)
     known = trained_questions(*corpus)
-    with serve(path) as client:
+    with serve(path, threads=threads) as client:
         return {
+            "speed": speed(client, problems, seed),
             "answers": answers(client, problems, samples, 0.6, seed),
             "greedy": answers(client, problems, 1, 0.0, seed),
             "questions": questions(client, size, known, 1.0, seed)[0],
@@ -98,10 +110,11 @@ def main() -> None:
     """Measure the shipped weights, or those given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gguf", type=Path, nargs="?", default=weights())
-    parser.add_argument("--size", type=int, default=300)
-    parser.add_argument("--corpus", type=int, nargs=2, default=(1, 70_000), metavar=("SEED", "N"))
+    parser.add_argument("--size", type=int, default=300, help="how many problems, and how many questions")
+    parser.add_argument("--threads", type=int, default=1, help="more than one helps only where the cores are idle")
     given = parser.parse_args()
-    figures = measure(given.gguf, (given.corpus[0], given.corpus[1]), given.size)
+    plan = json.loads((given.gguf.parent / "training.json").read_text(encoding="utf-8"))["plan"]
+    figures = measure(given.gguf, (plan["seed"], plan["conversations"]), given.size, given.threads)
     print(table(figures))
     print(json.dumps(figures, indent=2))
 

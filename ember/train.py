@@ -128,14 +128,9 @@ def run(plan: Plan, folder: Path, tokenizer: Tokenizer, every: float = 240.0) ->
             saved = time.monotonic()
     seconds = spent + time.monotonic() - begun
     _save(folder, model, movers, (step, seconds, loss))
-    return {
-        "parameters": parameters(model),
-        "steps": step,
-        "planned_steps": last,
-        "tokens": sum(len(ids) for batch in order[:step] for ids, _ in batch),
-        "seconds": seconds,
-        "loss": loss,
-    }
+    seen = [len(ids) for batch in order[:step] for ids, _ in batch]
+    facts = {"parameters": parameters(model), "steps": step, "planned_steps": last, "tokens": sum(seen), "longest": max(seen)}
+    return facts | {"seconds": seconds, "loss": loss}
 
 
 def _step(model: Ember, movers: Movers, rows: list[Row], speed: float) -> float:

@@ -65,7 +65,7 @@ class Asker:
         self.sends = 0
         """Calls that went to the guard; its attempts beyond them are retries."""
         self._flights: dict[bytes, asyncio.Future[Reply]] = {}
-        self._tokenized: dict[bytes, list[int]] = {}
+        self._tokenized: dict[bytes, asyncio.Future[list[int]]] = {}
         self._context: int | None = endpoint.context_length
         self._probed = self._context is not None
 
@@ -160,20 +160,22 @@ class Asker:
         """Token ids, remembered for the run (templates are asked for again and again)."""
         request = Request(kind="chat", messages=messages) if not isinstance(messages, str) else Request(kind="complete", prompt=messages)
         key = store_key("tokenize", str(add_generation_prompt), request, b"")
-        if key not in self._tokenized:
+        known = self._tokenized.get(key)
+        if known is None or (known.done() and (known.cancelled() or known.exception())):
             if len(self._tokenized) > 1000:
                 self._tokenized.clear()
-            self._tokenized[key] = await self.guard.tokenize(messages, add_generation_prompt=add_generation_prompt)
-        return self._tokenized[key]
+            known = self._tokenized[key] = asyncio.ensure_future(self.guard.tokenize(messages, add_generation_prompt=add_generation_prompt))
+        return await asyncio.shield(known)
 
 
 class BoundModel:
     """The Model that a strategy or filter holds: an Asker bound to one part and one seed record."""
 
-    __slots__ = ("_asker", "_identity", "_seen", "capabilities", "name")
+    __slots__ = ("_asker", "_base", "_identity", "_seen", "capabilities", "name")
 
-    def __init__(self, asker: Asker, identity: Identity, seen: list[Reply]) -> None:
+    def __init__(self, asker: Asker, identity: Identity, seen: list[Reply], defaults: Sampling) -> None:
         self._asker = asker
+        self._base = asker.endpoint.sampling.over(defaults)
         self._identity = identity
         self._seen = seen
         self.name = asker.name
@@ -225,8 +227,7 @@ class BoundModel:
         return reply
 
     def _sampling(self, own: Sampling | None) -> Sampling:
-        base = self._asker.endpoint.sampling
-        return base if own is None else own.over(base)
+        return self._base if own is None else own.over(self._base)
 
 
 def _raw(prompt: str | Sequence[int]) -> str | tuple[int, ...]:

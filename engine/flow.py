@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from ..core.errors import CallError, DatalchemyError, PartError, Refused, RunStopped, StorageError
+from ..core.errors import CallError, DatalchemyError, PartError, RecipeError, Refused, RunStopped, StorageError
 from ..core.part import Edit
 from ..core.record import Record, Verdict
 from .gates import Gate
@@ -102,13 +102,14 @@ class Root:
         flow = self.flow
         choice = stage.pick(flow.shared.run_seed, seed.record.id)
         name = stage.names[choice]
-        tools = Toolbox(flow.shared, name, seed.record.id, self.memo)
+        generator = stage.generators[choice]
+        tools = Toolbox(flow.shared, name, seed.record.id, self.memo, generator.default_sampling)
         children: list[asyncio.Future[None]] = []
         made = 0
         flow.tally.start(stage.stage)
         self.flow.mark(self.ordinal)
         try:
-            async for record in stage.generators[choice].generate(seed.record, tools):
+            async for record in generator.generate(seed.record, tools):
                 if made:
                     flow.tally.start(stage.stage)
                 child = Item((*seed.path, made), stage.stage, name, record.stamped(f"{seed.record.id}/{name}/{made}"))
@@ -116,7 +117,7 @@ class Root:
                 children.append(asyncio.ensure_future(self._walk(child, operations, at, arrived)))
             if not made:
                 self._ended(stage, name, seed, tools, made, Refused("nothing", "the strategy gave no record"))
-        except (RunStopped, StorageError, asyncio.CancelledError):
+        except (RunStopped, StorageError, RecipeError, asyncio.CancelledError):
             for task in children:
                 task.cancel()
             raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from ..core.backend import Model, Reply
+from ..core.backend import Model, Reply, Sampling
 from ..core.errors import RecipeError
 from ..core.part import Rendered, Workers
 from ..core.record import Record, Verdict
@@ -15,6 +15,8 @@ from ..prompts import Wordings
 from .asking import Asker, BoundModel, find_asker
 from .gates import Gate
 from .keys import Identity
+
+NO_DEFAULTS = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ Memo = dict[tuple[int, str], tuple[Record, Verdict]]
 class Toolbox:
     """The Tools of one part, bound to one seed record (of a filter: to none)."""
 
-    __slots__ = ("_identity", "_memo", "_shared", "seen")
+    __slots__ = ("_defaults", "_identity", "_memo", "_shared", "seen")
 
-    def __init__(self, shared: Shared, part: str, record_id: str = "", memo: Memo | None = None) -> None:
+    def __init__(self, shared: Shared, part: str, record_id: str = "", memo: Memo | None = None, defaults: Sampling = NO_DEFAULTS) -> None:
+        self._defaults = defaults
         self._shared = shared
         self._identity = Identity(shared.run_seed, part, record_id)
         self._memo = memo if memo is not None else {}
@@ -55,7 +58,7 @@ class Toolbox:
         return self._shared.workers
 
     def model(self, name: str) -> Model:
-        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen)
+        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults)
 
     def rng(self, path: str = "") -> Random:
         return self._identity.rng(path)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 _FORMAT = re.compile(r"(?<!\\)\\(?:(?:left|right|displaystyle|limits|quad|qquad)(?![A-Za-z])|[,;:! ()\[\]])|~")
 _TEXT = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|°)\s*\}?|\\degree|°")
-_SYMBOL = re.compile(r"(?:[A-Za-z]|\\(?!frac|sqrt)[A-Za-z]+|[A-Za-z]{3,}(?: [A-Za-z]+){0,3})(?:_\{?\w+\}?)?(?:\([A-Za-z]\))?\s*=(?!=)\s*")
+_SYMBOL = re.compile(
+    r"(?:\x01[^\x01\x02=]*\x02|[A-Za-z]|\\(?!frac|sqrt)[A-Za-z]+|[A-Za-z]{3,}(?: [A-Za-z]+){0,3})(?:_\{?\w+\}?)?(?:\([A-Za-z]\))?\s*=(?!=)\s*"
+)
 _EQUATION = re.compile(r"(?<![<>!:=\\])=(?!=)")
 _FUNCTIONS = re.compile(r"and|or|(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|exp|sqrt|max|min|gcd|lcm|mod|deg|det|inf")
 _MAGNITUDES = {"dozen": 12, "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
@@ -68,7 +70,7 @@ def read(written: str, *, letters: bool = False) -> Answer:
     worded = _is_worded(shown if value is None and not unit else body)
     text = re.sub(r"[\s$]", "", shown).rstrip(".")
     text = re.sub(r"^\(([A-Za-z])\)$", r"\1", text)
-    math = re.sub(r"\x01[^\x01\x02]*\x02", "", body).strip() if value is None else body
+    math = re.sub(r"\x01(?!\s*(?:and|or)\s*\x02)[^\x01\x02]*\x02", "", body).strip() if value is None else body
     return Answer(
         raw=shown,
         text=text.casefold() if worded else text,
@@ -131,7 +133,7 @@ def _is_worded(text: str) -> bool:
 
 
 def _tidied(written: str) -> str:
-    text = written.strip().replace("−", "-").replace("–", "-").replace("\\%", "%").replace("{,}", ",")
+    text = written.strip().replace("−", "-").replace("–", "-").replace("\\%", "%").replace("{,}", ",").rstrip(". ")
     text = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text)
     text = re.sub(r"\\(?:,|!)(?=\d{3})", "", text)
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$")):

@@ -13,16 +13,14 @@ TAIL = 300
 
 
 def boxes(text: str) -> list[str]:
-    r"""Contents of the outermost `\boxed{...}`, braces matched by hand, in one pass; a box that never closes is none."""
+    r"""Contents of the innermost `\boxed{...}`, braces matched by hand, in one pass; a box that never closes is none."""
     found: list[tuple[int, str]] = []
     open_braces: list[tuple[int, bool]] = []
     for match in BRACES.finditer(text):
         brace = match.group()
         if brace == "}" and open_braces:
             start, is_box = open_braces.pop()
-            if is_box:
-                while found and found[-1][0] > start:
-                    found.pop()
+            if is_box and not (found and found[-1][0] > start):
                 found.append((start, text[start : match.start()].strip()))
         elif brace.endswith("{") and brace != "\\{":
             open_braces.append((match.end(), len(brace) > 1))

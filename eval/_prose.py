@@ -17,14 +17,14 @@ _SENTENCE = re.compile(r"(?<=[.!?;:])[\"')*\]]*\s+|(?<=[。！？；：])|\n+")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 _RANGES = {
-    "latin": "A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿ",
-    "cyrillic": "Ѐ-ԯᲀ-\u1c8f",
-    "greek": "Ͱ-Ͽἀ-῿",
+    "latin": "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff",
+    "cyrillic": "\u0400-\u052f\u1c80-\u1c8f",
+    "greek": "\u0370-\u03ff\u1f00-\u1fff",
     "arabic": "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc",
     "hebrew": "\u0590-\u05ff",
-    "han": "㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003134f",
-    "kana": "ぁ-ゖァ-ヺー",
-    "hangul": "가-힣ᄀ-ᇿㄱ-ㆎ",
+    "han": "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",
+    "kana": "\u3041-\u3096\u30a1-\u30fa\u30fc",
+    "hangul": "\uac00-\ud7a3\u1100-\u11ff\u3131-\u318e",
     "devanagari": "\u0900-\u097f",
     "bengali": "\u0980-\u09ff",
     "gurmukhi": "\u0a00-\u0a7f",
@@ -131,13 +131,13 @@ def word_count(script: str, word: str) -> float:
     return len(word) / _LETTERS_PER_WORD if script in _UNSPACED else 1.0
 
 
-def pieces(text: str, *, names: bool, most_words: int = 20) -> list[str]:
+def pieces(text: str, *, names: bool, most_words: int = 12) -> list[str]:
     """Sentences of the natural language in a text, long ones cut; formulas, numbers and (unless `names`) names left out."""
     bare = _SYMBOLS.sub(" ", _MATHS.sub(" ", text))
     found = []
     for sentence in _SENTENCE.split(bare):
         words = [word for at, word in enumerate(sentence.split()) if names or not at or not _is_name(word)]
-        count = max(1, round(len(words) / most_words))
+        count = -(-len(words) // most_words) or 1
         step = -(-len(words) // count) or 1
         found += [" ".join(words[at : at + step]) for at in range(0, len(words), step)]
     return [piece for piece in found if _LETTERS.search(piece)]

@@ -13,7 +13,7 @@ from ..core.part import Check
 from ..core.record import Record, Verdict
 from ._parts import PartName, parts_of, shown
 
-_TOKENS = re.compile(r"[㐀-鿿ぁ-ヿ]|[^\W㐀-鿿ぁ-ヿ]+")
+_TOKENS = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\u3041-\u30fc]|[^\W\u3400-\u4dbf\u4e00-\u9fff\u3041-\u30fc]+")
 
 
 class Repetition(Check):

@@ -182,8 +182,11 @@ class Shape:
         return turn
 
     def _label(self, name: str, value: Any) -> Any:
-        if value is None or len(self.labels[name]) == 1 or self.labels[name] == {int, float}:
+        types = self.labels[name]
+        if value is None or types == {int} or types == {bool}:
             return value
+        if types <= {int, float}:
+            return float(value)
         return value if isinstance(value, str) else _json(value)
 
 

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 from datalchemy.ember import checkpoint, weights
-from datalchemy.ember.corpus import conversations, held_out_problems, problem
+from datalchemy.ember.card import card
+from datalchemy.ember.corpus import conversations, digest, held_out_problems, problem
 
 pytest.importorskip("xllamacpp")
 tokenizers = pytest.importorskip("tokenizers")
@@ -81,3 +82,14 @@ def test_same_seed_same_text(client: Client) -> None:
 def test_it_answers_a_greeting(client: Client) -> None:
     reply = client.complete("<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n", 1, 0.0, 80)
     assert reply.text.startswith("<think>\n\n</think>\n\n") and not reply.cut
+
+
+def test_the_model_card_is_written_from_the_training_record() -> None:
+    root = weights().parent
+    record = json.loads((root / "training.json").read_text())
+    assert (root.parent / "README.md").read_text() == card(record)
+
+
+def test_the_training_record_names_this_corpus() -> None:
+    record = json.loads((weights().parent / "training.json").read_text())
+    assert record["corpus_head_sha256"] == digest(record["seed"], 500)

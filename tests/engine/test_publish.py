@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from datalchemy.engine.publish import PublishJob
 PROMPT = Record(content=Conversation(messages=(user("What is 3 + 4?"),)), answer="7", fields={"level": 1})
 
 
-def accepted(n: int, content=None, stage: int = 0, **labels) -> Settled:
+def accepted(n: int, content=None, stage: int = 0, /, **labels) -> Settled:
     turns = content or [*PROMPT.messages, assistant(f"It is 7 ({n}).", "3 + 4 = 7")]
     verdicts = (Verdict(by="math_answer", outcome="keep", score=1.0), Verdict(by="language", outcome="abstain", reason="short"))
     record = PROMPT.derive("cot", turns, labels=labels or {"pass_rate": 0.5}).stamped(f"a{n}").judged(*verdicts)
@@ -275,19 +276,23 @@ def in_place(build, out, manifest):
         p.crashpoint(piece.name)
     (out / "manifest.json").write_bytes(manifest)
 
-if sys.argv[3] == "in place":
+if sys.argv[2] == "in place":
     p.install = in_place
+
+def publish(target):
+    p.publish(p.PublishJob(ledger=sys.argv[1] + "/.run/ledger.db", out=sys.argv[1], target=target, formats=["parquet", "jsonl"]))
 
 def run(target, at):
     pid = os.fork()
     if not pid:
         p.crashpoint = crashpoints._bomb(at)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        job = p.PublishJob(ledger=sys.argv[1] + "/.run/ledger.db", out=sys.argv[1], target=target, formats=["parquet", "jsonl"])
-        p.publish(job)
+        publish(target)
         os._exit(0)
     return os.waitpid(pid, 0)[1]
 
+publish(2)
+print(flush=True)
 for line in sys.stdin:
     print(run(*json.loads(line)), flush=True)
 """
@@ -298,8 +303,9 @@ class Crashing:
 
     def __init__(self, out: Path, how: str) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-c", CRASHES, str(out), "", how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", CRASHES, str(out), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self.child.stdout.readline(), "the old set is there"
 
     def publish(self, target: int | None, crash_at: int = 0) -> bool:
         """Whether it ran to its end; False where it was killed."""
@@ -318,9 +324,12 @@ class Crashing:
 def states(out: Path, how: str) -> list[int | None]:
     """Rows that a reader sees after a crash at each point in turn, on top of an older and smaller set."""
     seen: list[int | None] = []
+    old = out.with_name("old")
     with Crashing(out, how) as crashing:
+        shutil.copytree(out, old)
         for at in range(1, 100):
-            assert crashing.publish(2)
+            shutil.rmtree(out)
+            shutil.copytree(old, out)
             ended = crashing.publish(None, at)
             manifest = check(out)
             seen.append(manifest and manifest["rows"])
@@ -333,7 +342,7 @@ def states(out: Path, how: str) -> list[int | None]:
 
 def test_a_set_appears_whole_or_not_at_all(tmp_path):
     """P22: killed at every step in turn, a reader sees the old set, none, or the new one."""
-    seen = states(fill(tmp_path, [*MIXED, accepted(8)]), "as it is")
+    seen = states(fill(tmp_path / "out", [*MIXED, accepted(8)]), "as it is")
     first_none, first_new = seen.index(None), seen.index(5)
     assert first_none >= 5 and first_new - first_none >= 10, seen
     assert seen == [2] * first_none + [None] * (first_new - first_none) + [5] * (len(seen) - first_new)
@@ -341,7 +350,7 @@ def test_a_set_appears_whole_or_not_at_all(tmp_path):
 
 def test_the_checker_catches_a_publisher_that_writes_in_place(tmp_path):
     with pytest.raises((AssertionError, FileNotFoundError)):
-        states(fill(tmp_path, [*MIXED, accepted(8)]), "in place")
+        states(fill(tmp_path / "out", [*MIXED, accepted(8)]), "in place")
 
 
 def test_a_crash_asked_for_by_the_environment(tmp_path):

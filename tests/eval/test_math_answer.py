@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from datalchemy.core.errors import WorkerFault
-from datalchemy.core.record import Record, Verdict
+from datalchemy.core.record import Conversation, Message, Record, Verdict
 from datalchemy.core.workers import WorkerPool
 from datalchemy.eval._answers import agree, algebra, objection, read, same_number
 from datalchemy.eval._boxes import boxes, marked
@@ -33,6 +33,17 @@ class Unused:
 
 class InProcess:
     workers, language = Unused(), "en"
+
+
+class Differs:
+    async def call(self, function: str, argument: Any, *, timeout_s: float) -> str:
+        return "differs"
+
+
+class Anything:
+    """Tools whose verifier finds everything different."""
+
+    workers, language = Differs(), "en"
 
 
 async def at_once(record: Record, **settings: Any) -> str:
@@ -128,16 +139,12 @@ SLOW = [
     ("(-\\infty, 3]", "x \\le 3", "keep math_verify"),
     ("y^2+x^2=4", "x^2+y^2=4", "keep math_verify"),
     ("\\begin{pmatrix}1\\\\3\\end{pmatrix}", "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", "refuse wrong_answer"),
-    ("\\int_0^1 x", "\\frac{", "abstain unreadable_gold"),
 ]
 
 
 async def test_decided_by_algebra(judge: Judge, reply: Reply) -> None:
-    verdicts = await judge(
-        MathAnswer(timeout_s=30), [reply(f"\\boxed{{{got}}}", answer=gold) for got, gold, _ in SLOW if gold[1:] != "frac{"]
-    )
-    expected = [expected for _, gold, expected in SLOW if gold[1:] != "frac{"]
-    assert [outcome(verdict) for verdict in verdicts] == expected
+    verdicts = await judge(MathAnswer(timeout_s=30), [reply(f"\\boxed{{{got}}}", answer=gold) for got, gold, _ in SLOW])
+    assert [outcome(verdict) for verdict in verdicts] == [expected for _, _, expected in SLOW]
 
 
 async def test_a_bomb_costs_its_time_and_nothing_else(reply: Reply) -> None:
@@ -260,18 +267,11 @@ def test_reading_answers_never_raises(got: str, gold: str) -> None:
 
 @given(LATEX, LATEX, LATEX)
 async def test_any_record_gets_a_verdict(text: str, thinking: str, gold: str) -> None:
-    class Anything:
-        async def call(self, function: str, argument: Any, *, timeout_s: float) -> str:
-            return "differs"
-
-    from datalchemy.core.record import Conversation, Message
-
-    tools = type("Tools", (), {"workers": Anything(), "language": "en"})()
     records = [
         Record(content=Conversation(messages=(Message(role="assistant", content=text, reasoning=how),)), answer=gold)
         for how in (None, thinking)
     ]
-    async with MathAnswer().open(tools) as judge:
+    async with MathAnswer().open(Anything()) as judge:  # type: ignore[arg-type]
         verdicts = await judge(records)
     assert [verdict.by for verdict in verdicts] == ["math_answer"] * 2
     assert all(verdict.keep or ": " in verdict.reason for verdict in verdicts)
@@ -301,6 +301,6 @@ def test_boxes_hold_what_was_put_into_them(contents: list[str]) -> None:
     "text", ["\\boxed{" * 20_000, "{" * 100_000, "\\boxed{7}" * 3_000, "1" * 299 + "x", "1+" * 149 + "x", "a " * 150, "7 " + "a-" * 149]
 )
 async def test_hostile_texts_take_no_time(reply: Reply, text: str) -> None:
-    await asyncio.wait_for(at_once(reply(f"{text} \\boxed{{{text[:280]}}}", answer="7"), max_chars=300), 30) if "x" not in text else read(
-        text
-    )
+    read(text[:2000])
+    async with MathAnswer().open(Anything()) as judge:  # type: ignore[arg-type]
+        await judge([reply(f"{text} \\boxed{{{text[:280]}}}", answer=text[:280])])

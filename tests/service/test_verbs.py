@@ -223,3 +223,35 @@ def test_the_embedded_model_answers_the_doctor() -> None:
 def test_recipe_files_are_read_with_the_guard_everywhere() -> None:
     for name in Recipe.shipped():
         assert read((Path(Recipe._find(name))).read_text()).data["name"] == name
+
+
+def test_preview_shows_records_and_projects_the_run(run: dict[str, str]) -> None:
+    Path("easy.yaml").write_text(
+        TRIAL.replace("filters: [{use: think_format}]\n", "").replace("inline: [one, poison, two]", "inline: [a, b, c, d]")
+    )
+    told = call("preview", "easy.yaml", "-n", "2", "--set", "models.teacher.price={input: 1, output: 1}").stdout
+    assert "1 of 2" in told
+    assert "2 of 2" in told
+    assert "four" in told
+    assert "owned" not in told
+    assert "2 accepted, 0 refused, 0 failed" in told
+    assert "1,000 seeds take about" in told
+    assert "  calls   1,000" in told
+    assert "$" in told
+    again = call("preview", "easy.yaml", "-n", "2", "--target", "50").stdout
+    assert "50 accepted records take about" in again
+    assert "all answers came from the response store" in again
+    assert not Path("out/easy").exists()
+
+
+def test_preview_of_a_recipe_that_accepts_nothing_shows_what_was_refused(run: dict[str, str]) -> None:
+    told = call("preview", "trial.yaml").stdout
+    assert "refused by think_format: " in told
+    assert "nothing to project from" in told
+
+
+def test_a_preview_never_uses_up_the_seeds_of_a_hopeless_recipe() -> None:
+    many = ", ".join(f"seed{n}" for n in range(500))
+    Path("trial.yaml").write_text(TRIAL.replace("one, poison, two", many))
+    call("preview", "trial.yaml", "-n", "1")
+    assert json.loads(call("store", "stats", "--json").stdout)["responses"] <= 10
