@@ -179,6 +179,7 @@ def _chat_reply(choice: Mapping[str, Any], usage: Usage, model: str, body: bytes
         model=model,
         token_ids=ids_of(choice.get("token_ids") or (), body),
         logprobs=_logprobs(choice.get("logprobs"), body),
+        sampling={},
     )
 
 
@@ -192,6 +193,7 @@ def _completion_reply(choice: Mapping[str, Any], usage: Usage, model: str, body:
         model=model,
         token_ids=ids_of(choice.get("token_ids") or (), body),
         logprobs=_logprobs(choice.get("logprobs"), body),
+        sampling={},
     )
 
 

@@ -10,7 +10,7 @@ SPORADIC = 0.2
 """Share of 429s in a round up to which they count as noise: the limit then comes back at once."""
 CLEAN_ROUNDS = 3
 """Rounds in a row without a 429 before the ceiling rises; twice as many after each overload, up to MOST_ROUNDS."""
-MOST_ROUNDS = 48
+MOST_ROUNDS = 24
 LEAST_ROUND = 32
 RESTART = 8
 
@@ -22,7 +22,7 @@ class Slots:
     ten of them have come back, so it lasts about as long as one answer. A share s of 429s in it up to SPORADIC lowers
     the limit to (1 - s) of itself, and the former limit stays the ceiling. A higher share lowers limit and ceiling to
     the number of calls that the server had in work on average (the seconds of its answers by the seconds of the
-    round), and at most to half. Below the ceiling every success adds one (slow start). At the ceiling, once there were
+    round), and at most to half; right after a rise, to the limit before it. Below the ceiling every success adds one (slow start). At the ceiling, once there were
     enough clean rounds in a row, each further one adds 1, 2, 4 ... up to `most`.
 
     Latency alone lowers nothing: a server that queues answers later, but as many. Only where, with all slots taken, the
@@ -38,7 +38,7 @@ class Slots:
         self._clock = clock
         self._line: deque[asyncio.Future[None]] = deque()
         self._clean = self._slow = self._round = 0
-        self._needed, self._step = CLEAN_ROUNDS, 1
+        self._needed, self._step, self._good = CLEAN_ROUNDS, 1, 0
         self._best_time, self._best_rate = float("inf"), 0.0
         self._begin()
 
@@ -64,6 +64,7 @@ class Slots:
         except asyncio.CancelledError:
             if place.cancelled():
                 self.waiting -= 1
+                self._let_in()
             else:
                 self.release()
             raise
@@ -102,7 +103,7 @@ class Slots:
         self._begin()
 
     def _let_in(self) -> None:
-        while self.in_flight < self.limit and self.waiting:
+        while self.in_flight < self.limit and self._line:
             place = self._line.popleft()
             if not place.done():
                 self.waiting -= 1
@@ -128,8 +129,8 @@ class Slots:
     def _judge(self) -> None:
         share = self._refused / max(1, len(self._times) + self._refused)
         if share > SPORADIC:
-            in_work = int(self._seconds / max(1e-6, self._clock() - self._since))
-            self._lower(max(self.limit // 2, min(self.limit - 1, in_work)))
+            self._lower(self._good or max(self.limit // 2, min(self.limit - 1, self._in_work())))
+            self._good = 0
             self._needed = min(MOST_ROUNDS, self._needed * 2)
         elif share:
             self._clean = 0
@@ -140,6 +141,10 @@ class Slots:
         else:
             self._rise()
 
+    def _in_work(self) -> int:
+        """Calls that the server had in work on average in this round."""
+        return int(self._seconds / max(1e-6, self._clock() - self._since))
+
     def _lower(self, limit: int) -> None:
         self.limit = self._ceiling = max(1, limit)
         self._clean, self._step = 0, 1
@@ -148,10 +153,11 @@ class Slots:
         self._clean += 1
         if self._clean < self._needed or self.limit < self._ceiling or self._ceiling == self.most:
             return
+        self._good = self.limit
         self.limit = self._ceiling = min(self.most, self._ceiling + self._step)
         self._step *= 2
         if self._ceiling == self.most:
-            self._needed = CLEAN_ROUNDS
+            self._needed, self._good = CLEAN_ROUNDS, 0
 
     def _degraded(self) -> bool:
         """Whether the last two rounds were both much slower and less productive than the best ones seen."""

@@ -68,26 +68,21 @@ class Transport:
             raise self._mapped(error, answered, b"".join(pieces)) from error
 
     async def _read(self, response: aiohttp.ClientResponse, pieces: list[bytes]) -> bytes:
-        """The body, capped; `pieces` keeps what came, for errors."""
-        failed = response.status >= 300
-        cap = RAW_CAP if failed else self._cap
-        length = response.content_length
-        if length is not None and length > cap and not failed:
-            pieces.append(await response.content.read(RAW_CAP))
-            response.close()
-            raise bad("too_large", f"the server announces {length} bytes; {cap} are read at most", pieces[0])
-        content = response.content
-        if not content.is_eof():
+        """The body, capped (of an error: cut at the cap); `pieces` keeps what came, for errors."""
+        content, failed = response.content, response.status >= 300
+        if content.is_eof():
+            pieces.append(content.read_nowait())
+        else:
             self._wait_for_chunks(response)
-        size = 0
-        while not content.at_eof():
+        cap = RAW_CAP if failed else self._cap
+        size = len(pieces[0]) if pieces else 0
+        while size <= cap and not content.at_eof():
             chunk = await content.readany()
             pieces.append(chunk)
             size += len(chunk)
-            if size > cap:
-                response.close()
-                if failed:
-                    return b"".join(pieces)[:cap]
+        if size > cap:
+            response.close()
+            if not failed:
                 raise bad("too_large", f"the body passed {cap} bytes and was cut", b"".join(pieces)[:RAW_CAP])
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

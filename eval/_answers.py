@@ -15,6 +15,11 @@ _SYMBOL = re.compile(
 _EQUATION = re.compile(r"(?<![<>!:=\\])=(?!=)")
 _FUNCTIONS = re.compile(r"and|or|(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|exp|sqrt|max|min|gcd|lcm|mod|deg|det|inf")
 _MAGNITUDES = {"dozen": 12, "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ABBREVIATED = {
+    "h": "hour", "hr": "hour", "sec": "second", "s": "second", "mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer",
+    "mg": "milligram", "g": "gram", "kg": "kilogram", "ml": "milliliter", "l": "liter", "in": "inch", "ft": "foot", "feet": "foot",
+    "yd": "yard", "mi": "mile", "lb": "pound", "oz": "ounce", "mph": "mile per hour",
+}  # fmt: skip
 _SHORT_UNITS = r"mm|cm|dm|km|mi|ft|in|yd|mg|kg|lb|oz|ml|mL|cl|dl|hr|hrs|sec|min|mph|Hz"
 _UNIT = re.compile(
     rf"(?P<body>.*[\d}})])(?:\s*\x01(?P<text>[^\x01\d]*(?:\^?\{{?[23]\}}?)?)\x02(?P<power>\s*\^\s*\{{?[23]\}}?)?"
@@ -165,15 +170,16 @@ def _without_unit(text: str, letters: bool) -> tuple[str, str]:
     if match is None:
         return text, ""
     unit = next(match[name] for name in ("text", "short", "words") if match[name] is not None)
-    words = unit.lower().replace("\\", " ").split()
+    words = re.sub(r"(me|li)tre", r"\1ter", unit.lower()).replace("\\", " ").split()
     if set(words) & {"or", "and", "more", "less", "least", "most", "plus", "minus", "times"} or not words:
         return text, ""
     return match["body"].strip(), " ".join(word.rstrip("s.") or word for word in words) + re.sub(r"[\s^{}]", "", match["power"] or "")
 
 
 def _same_unit(one: str, other: str) -> bool:
-    """Equal, one of them absent, or one the short form of the other (`hr` is not `hour`, `min` is `minute`)."""
-    return not one or not other or one.startswith(other) or other.startswith(one)
+    """Equal, one of them absent, or one the beginning or end of the other (`min` of `minute`, `apple` of `red apple`)."""
+    short, long = sorted((_ABBREVIATED.get(one, one), _ABBREVIATED.get(other, other)), key=len)
+    return not short or short == long or (len(short) > 2 and (long.startswith(short) or long.endswith(short)))
 
 
 def _number(body: str) -> Fraction | None:

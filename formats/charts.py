@@ -121,11 +121,10 @@ def number(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """1,234 · 12.3k · 4.56M."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            scaled = value / (1e3 if letter == "k" else size)
-            return f"{scaled:.3g}{letter}" if scaled < 1000 else f"{scaled:,.0f}{letter}"
+    """1,234 · 12.3k · 4.56M: three figures that count."""
+    for size, least, letter in ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e3, 1e4, "k")):
+        if abs(value) >= least * 0.9995:
+            return f"{value / size:.3g}{letter}"
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
 
 
@@ -139,9 +138,11 @@ def percent(share: float) -> str:
 
 
 def dollars(value: float) -> str:
-    if value >= 0.995 or value == 0:
+    """Cents, or two figures that count where it is less."""
+    if value >= 0.095 or value <= 0:
         return f"${value:,.2f}"
-    return f"${value:.{max(2, 1 - math.floor(math.log10(value)))}f}"
+    whole, _, digits = f"{value:.{1 - math.floor(math.log10(value))}f}".partition(".")
+    return f"${whole}.{digits.rstrip('0'):0<2}"
 
 
 def duration(seconds: float) -> str:

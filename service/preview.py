@@ -67,7 +67,7 @@ def _trial(recipe: Recipe, count: int, out: Path) -> Recipe:
 def project(recipe: Recipe, result: Result) -> Projection | None:
     """Calls, tokens, money and time of the whole run, in proportion; None where nothing was accepted.
 
-    Answers that were re-used count as calls (the projection is of a run that starts from nothing); where all of them
+    Answers that were reused count as calls (the projection is of a run that starts from nothing); where all of them
     were, tokens, money and time were not measured.
     """
     spent = result.spent

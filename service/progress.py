@@ -111,7 +111,7 @@ def facts(snapshot: Snapshot) -> list[str]:
     if spent.dollars is not None:
         found.append(money(spent.dollars))
     if spent.reused:
-        found.append(f"{spent.reused:,} re-used")
+        found.append(f"{spent.reused:,} reused")
     if refused := top(snapshot.reasons):
         found.append(f"refused {refused}")
     if snapshot.eta_s is not None:

@@ -53,7 +53,7 @@ def _figures(result: Result) -> list[tuple[str, ...]]:
     ]
     rows += [("", f"{number:,} {one_line(reason, 90)}") for reason, number in _ranked(result)]
     rows += [
-        ("calls", f"{spent.calls:,} paid, {spent.reused:,} re-used, {spent.retries:,} retries"),
+        ("calls", f"{spent.calls:,} paid, {spent.reused:,} reused, {spent.retries:,} retries"),
         ("tokens", f"{spent.prompt_tokens:,} in, {spent.completion_tokens:,} out"),
         ("money", money(spent.dollars)),
         ("time", duration(spent.seconds)),

@@ -25,7 +25,7 @@ def validate(recipe: str, models: tuple[str, ...], target: int | None, out: str 
 
 @click.command()
 @recipe_options
-@click.option("-n", "count", type=click.IntRange(1, 100), default=10, show_default=True, help="Records to show.")
+@click.option("-n", "--count", type=click.IntRange(1, 100), default=10, show_default=True, help="Records to show.")
 def preview(recipe: str, models: tuple[str, ...], target: int | None, out: str | None, sets: tuple[str, ...], count: int) -> None:
     """Make a few records of RECIPE, show them, and project what the whole run takes.
 

@@ -207,8 +207,8 @@ def wrong(text: str) -> str:
             "trial.yaml:4 output.formats[0]: expected 'parquet' or 'jsonl', got 'parqet'; did you mean 'parquet'?",
         ),
         (
-            "name: a\nfilters:\n  - {use: word, target: x}\n  - use: word\n    levle: 2\n    target: y",
-            "trial.yaml:5 filters[1].levle: there is no such field; did you mean 'level'?",
+            "name: a\nfilters:\n  - {use: word, target: x}\n  - use: word\n    levels: 2\n    target: y",
+            "trial.yaml:5 filters[1].levels: there is no such field; did you mean 'level'?",
         ),
         ("name: a\nfilters:\n  - use: word", "trial.yaml:3 filters[0].target: is required and not there"),
         ("name: a\nfilters: [{use: word, target: no, level: x}]", "trial.yaml:2 filters[0].level: expected a whole number, got 'x'"),

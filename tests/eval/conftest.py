@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from datalchemy.core.part import Filter
 from datalchemy.core.record import Conversation, Message, Record, Verdict
 from datalchemy.core.workers import WorkerPool
@@ -23,7 +25,14 @@ class FilterTools:
 Judge = Callable[..., Any]
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the coroutines of this folder in one loop, so that they share the worker processes (which take a second to start)."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tools() -> AsyncIterator[FilterTools]:
     async with WorkerPool(processes=1) as pool:
         yield FilterTools(workers=pool)

@@ -122,7 +122,7 @@ def test_a_fatal_backend_is_5() -> None:
     ("words", "told"),
     [
         (["run", "nowhere.yaml"], "neither a file nor a shipped recipe"),
-        (["validate", "bad.yaml"], "bad.yaml:3 models.teacher.nam: there is no such field; did you mean 'name'?"),
+        (["validate", "bad.yaml"], "bad.yaml:3 models.teacher.names: there is no such field; did you mean 'name'?"),
         (["rnu", "x"], "did you mean 'run'?"),
         (["run"], "Missing argument"),
         (["run", "trial.yaml", "--taget", "3"], "--target"),
@@ -138,7 +138,7 @@ def test_a_fatal_backend_is_5() -> None:
 )
 def test_bad_recipes_and_usage_are_2_and_say_what_was_expected(words: list[str], told: str) -> None:
     written(PLAIN)
-    written(PLAIN.replace("{use: scripted}", "{use: scripted, nam: x}"), "bad.yaml")
+    written(PLAIN.replace("{use: scripted}", "{use: scripted, names: x}"), "bad.yaml")
     done = call(*words)
     assert done.exit_code == 2
     assert told in done.stderr

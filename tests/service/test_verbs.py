@@ -56,7 +56,7 @@ def test_validate_outlines_the_run_and_spends_nothing(home: Path) -> None:
 
 
 def test_validate_reads_the_first_seed() -> None:
-    Path("trial.yaml").write_text(TRIAL.replace("inline: [one, poison, two]", "path: problems.jsonl, fields: {prompt: qestion}"))
+    Path("trial.yaml").write_text(TRIAL.replace("inline: [one, poison, two]", "path: problems.jsonl, fields: {prompt: questions}"))
     assert "no file" in call("validate", "trial.yaml", code=2).stderr
     Path("problems.jsonl").write_text('{"question": "one"}\n')
     assert "question" in call("validate", "trial.yaml", code=2).stderr
