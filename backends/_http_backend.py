@@ -41,45 +41,33 @@ class HttpBackend:
         await self._transport.close()
 
     async def send(self, request: Request, *, seed: int | None, n: int = 1) -> list[Reply]:
-        try:
-            if request.kind == "chat":
-                return read_chat(await self._post("/chat/completions", chat_body(request, self._name, seed=seed, n=n)), n)
-            if request.kind == "prompt_logprobs":
-                body = await self._post("/completions", completion_body(request, self._name, seed=seed))
-                return [read_prompt_logprobs(body, request.prompt)] * n
-            room = await self._room(request)
-            return read_completion(await self._post("/completions", completion_body(request, self._name, seed=seed, n=n, room=room)), n)
-        except (CallError, BackendFatal) as error:
-            self._scrub(error)
-            raise
+        if request.kind == "chat":
+            return read_chat(await self._post("/chat/completions", chat_body(request, self._name, seed=seed, n=n)), n)
+        if request.kind == "prompt_logprobs":
+            body = await self._post("/completions", completion_body(request, self._name, seed=seed))
+            return [read_prompt_logprobs(body, request.prompt)] * n
+        room = await self._room(request)
+        return read_completion(await self._post("/completions", completion_body(request, self._name, seed=seed, n=n, room=room)), n)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         if not texts:
             return []
         body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
-        try:
-            return read_embeddings(await self._post("/embeddings", body), len(texts))
-        except (CallError, BackendFatal) as error:
-            self._scrub(error)
-            raise
+        return read_embeddings(await self._post("/embeddings", body), len(texts))
 
     async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         raise BackendFatal(f"{self._url} cannot score pairs: `http` lacks the capability `score`")
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
         """Through vLLM's /tokenize, or llama.cpp's /apply-template and /tokenize (which puts back the BOS that the former strips)."""
-        try:
-            if (await self._known()).server == "llama.cpp":
-                return await self._tokenize_llama(messages, add_generation_prompt)
-            body: dict[str, Any] = {"model": self._name, "add_special_tokens": False}
-            if isinstance(messages, str):
-                body["prompt"] = messages
-            else:
-                body |= {"messages": list(messages), "add_generation_prompt": add_generation_prompt}
-            return read_tokens(await self._post("/tokenize", body))
-        except (CallError, BackendFatal) as error:
-            self._scrub(error)
-            raise
+        if (await self._known()).server == "llama.cpp":
+            return await self._tokenize_llama(messages, add_generation_prompt)
+        body: dict[str, Any] = {"model": self._name, "add_special_tokens": False}
+        if isinstance(messages, str):
+            body["prompt"] = messages
+        else:
+            body |= {"messages": list(messages), "add_generation_prompt": add_generation_prompt}
+        return read_tokens(await self._post("/tokenize", body))
 
     async def _tokenize_llama(self, messages: Sequence[Mapping[str, Any]] | str, add_generation_prompt: bool) -> list[int]:
         text: Any = messages
@@ -95,7 +83,6 @@ class HttpBackend:
         try:
             return await self._look()
         except (CallError, BackendFatal) as error:
-            self._scrub(error)
             return Probe(reachable=isinstance(error, BackendFatal | Rejected), detail=str(error))
 
     async def only_model(self) -> str:
@@ -103,7 +90,6 @@ class HttpBackend:
         try:
             names = (await self._look()).models
         except CallError as error:
-            self._scrub(error)
             raise BackendFatal(f"{self._url} cannot tell which model it serves: {error}; start it, or write the model's `name`") from error
         if len(names) != 1:
             raise BackendFatal(f"{self._url} serves {len(names)} models; write one of them as `name`: {', '.join(names[:20])}")
@@ -116,7 +102,10 @@ class HttpBackend:
 
     async def _look(self) -> Probe:
         """GET /models, then llama.cpp's /props or vLLM's /version. Raises CallError, BackendFatal."""
-        rows = await self._models()
+        try:
+            rows, missing = await self._models(), ""
+        except Rejected as error:
+            rows, missing = [], str(error)
         mine = next((row for row in rows if row["id"] == self._name), rows[0] if len(rows) == 1 else {})
         told: dict[str, Any] = {"context": mine.get("max_model_len"), "server": str(mine.get("owned_by") or "")}
         if told["server"] == "llamacpp":
@@ -129,7 +118,7 @@ class HttpBackend:
                 "detail": str(props.get("build_info") or ""),
             }
         else:
-            told["detail"] = str((await self._aside("/version")).get("version") or "")
+            told["detail"] = missing or str((await self._aside("/version")).get("version") or "")
         if type(told["context"]) is not int:
             told["context"] = None
         self._found = Probe(reachable=True, models=tuple(str(row["id"]) for row in rows), **told)
@@ -167,13 +156,19 @@ class HttpBackend:
         return await self._ask("POST", path, data)
 
     async def _ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        """The body of a 2xx answer. Raises CallError or BackendFatal."""
-        answer = await self._transport.ask(method, self._urls[path], data)
-        if 200 <= answer.status < 300:
-            return answer.body
-        if path != "/models" and unknown_model(answer.status, answer.body, self._name):
-            raise await self._unknown(path, answer.status)
-        raise status_error(answer.status, answer.headers, answer.body, key_name=self._key_name)
+        """The body of a 2xx answer. Raises CallError or BackendFatal. Whatever a server echoes, the key is taken out here."""
+        try:
+            status, headers, body = await self._transport.ask(method, self._urls[path], data)
+            if self._key:
+                body = body.replace(self._key.encode(), b"***")
+            if 200 <= status < 300:
+                return body
+            if path != "/models" and unknown_model(status, body, self._name):
+                raise await self._unknown(path, status)
+            raise status_error(status, headers, body, key_name=self._key_name)
+        except (CallError, BackendFatal) as error:
+            self._scrub(error)
+            raise
 
     async def _unknown(self, path: str, status: int) -> BackendFatal:
         try:
@@ -183,7 +178,6 @@ class HttpBackend:
         return BackendFatal(f"{self._urls[path]} answers {status} for the model {self._name!r}; the models there are: {there}")
 
     def _scrub(self, error: CallError | BackendFatal) -> None:
-        """Take the key out of whatever a server echoed."""
         if not self._key:
             return
         error.args = tuple(arg.replace(self._key, "***") if isinstance(arg, str) else arg for arg in error.args)

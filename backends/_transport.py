@@ -70,11 +70,15 @@ class Transport:
     async def _read(self, response: aiohttp.ClientResponse, pieces: list[bytes]) -> bytes:
         """The body, capped (of an error: cut at the cap); `pieces` keeps what came, for errors."""
         content, failed = response.content, response.status >= 300
+        cap = RAW_CAP if failed else self._cap
         if content.is_eof():
             pieces.append(content.read_nowait())
         else:
             self._wait_for_chunks(response)
-        cap = RAW_CAP if failed else self._cap
+            if not failed and (response.content_length or 0) > cap:
+                pieces.append(await content.readany())
+                response.close()
+                raise bad("too_large", f"the server announces {response.content_length} bytes; {cap} are read at most", pieces[0])
         size = len(pieces[0]) if pieces else 0
         while size <= cap and not content.at_eof():
             chunk = await content.readany()

@@ -52,7 +52,7 @@ class Gate:
             raise PartError(f"filter_error: the filter {self.name} raised {type(error).__name__}: {error}") from error
         if len(verdicts) != len(records):
             raise PartError(f"bad_count: the filter {self.name} gave {len(verdicts)} verdicts for {len(records)} records")
-        return verdicts
+        return [verdict if verdict.by == self.name else verdict.model_copy(update={"by": self.name}) for verdict in verdicts]
 
     def refuses(self, verdict: Verdict) -> bool:
         """Whether the verdict removes the record."""

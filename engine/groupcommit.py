@@ -36,6 +36,7 @@ class GroupCommit:
         name: str,
         *,
         prepare: Callable[[str, Row], Row] = lambda _, row: row,
+        repair: Callable[[], None] | None = None,
         linger_s: float = 0.02,
         rows: int = 100,
         high_water: int = 4000,
@@ -43,6 +44,8 @@ class GroupCommit:
         self.connect = connect
         self.name = name
         self.prepare = prepare
+        self.repair = repair
+        """Called on the writer thread when the file is found damaged; the batch is then written to what `connect` opens."""
         self.linger_s = linger_s
         self.rows = rows
         self.high_water = high_water
@@ -143,7 +146,15 @@ class GroupCommit:
         while (batch := self._batches.get()) is not None:
             rows, future = batch
             try:
-                self._write(connection, rows)
+                try:
+                    self._write(connection, rows)
+                except sqlite3.DatabaseError as error:
+                    if self.repair is None or isinstance(error, sqlite3.OperationalError):
+                        raise
+                    connection.close()
+                    self.repair()
+                    connection = self.connect()
+                    self._write(connection, rows)
             except (sqlite3.Error, OSError) as error:
                 self._loop.call_soon_threadsafe(_fail, future, self._explain(error))
             else:

@@ -35,7 +35,7 @@ from ..core.errors import StorageError
 from ..core.frozen import Frozen
 from ..formats.dataset import Body, Reasoning, Shape, failed_row, failed_schema, load, refused_row, refused_schema
 from ..formats.measures import Measures
-from ..formats.report import card, render
+from ..formats.report import card, render, template
 from ..formats.shards import JsonLines, ParquetShards, Written
 from .ledger import LedgerReader, Path_, Settled, unpack
 
@@ -78,7 +78,7 @@ class PublishJob(Frozen):
 
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import_module("pyarrow.parquet")
+    _warm_up()
     line = sys.stdin.buffer.readline()
     if not line.strip():
         return 0
@@ -91,6 +91,13 @@ def main() -> int:
         traceback.print_exc()
     sys.stdout.buffer.write(orjson.dumps(result) + b"\n")
     return code
+
+
+def _warm_up() -> None:
+    """Import what the job will need, while there is time."""
+    import_module("pyarrow.json")
+    import_module("pyarrow.parquet")
+    template()
 
 
 def publish(job: PublishJob) -> dict[str, Any]:
@@ -206,21 +213,20 @@ class _Sinks:
         self.failed = ParquetShards(build / "failed", "part", failed_schema(), job.shard_rows)
 
     def accept(self, settled: Settled, body: Body, published: bool) -> None:
-        row = self.shape.row(settled.id, body)
+        row = orjson.dumps(self.shape.row(settled.id, body))
         if not published:
-            self.surplus.add(row, len(settled.body))
+            self.surplus.add(row)
             return
         if self.train:
-            self.train.add(row, len(settled.body))
+            self.train.add(row)
         if self.lines:
             self.lines.add(row)
 
     def reject(self, settled: Settled, body: Body, note: Any) -> None:
-        size = len(settled.body) + len(settled.note)
         if settled.status == "refused":
-            self.refused.add(refused_row(settled, body, note), size)
+            self.refused.add(orjson.dumps(refused_row(settled, body, note)))
         else:
-            self.failed.add(failed_row(settled, body, note), size)
+            self.failed.add(orjson.dumps(failed_row(settled, body, note)))
 
     def close(self) -> list[Written]:
         files = []
@@ -275,4 +281,7 @@ def _sync(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    answered = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(answered)  # all files are closed and synced; taking the interpreter apart would make the parent wait

@@ -22,7 +22,10 @@ from .reading import Document, explain, located, read, set_path
 
 def _part(folder: str, *kinds: type[Part]) -> Any:
     def make(raw: Any, info: ValidationInfo) -> Any:
-        return build(folder, kinds, _resolved(raw, info) if folder == "generators" else raw)
+        try:
+            return build(folder, kinds, _resolved(raw, info) if folder == "generators" else raw)
+        except RecipeError as error:
+            raise ValueError(str(error)) from error  # so that pydantic gives it its place, and tells it with all others
 
     return BeforeValidator(make)
 

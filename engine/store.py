@@ -60,7 +60,8 @@ class ResponseStore:
         self.tenant = tenant
         self.dropped = 0
         """Rows found corrupt and dropped since opening."""
-        self._writer = GroupCommit(self._connect, "response store", prepare=_compress())
+        self._writer = GroupCommit(self._connect, "response store", prepare=_compress(), repair=self._repair)
+        self._damaged = False
         self._decompressor = zstandard.ZstdDecompressor()
 
     def _connect(self) -> sqlite3.Connection:
@@ -105,13 +106,17 @@ class ResponseStore:
 
     def get(self, key: bytes) -> tuple[Reply, float] | None:
         """The stored reply and when it was paid for (Unix time), or None."""
+        if self._damaged:
+            self._damaged = False
+            self._reader.close()
+            self._reader = self._connect()
         try:
             row = self._reader.execute("SELECT body, created, used FROM responses WHERE key = ?", (key,)).fetchone()
         except sqlite3.OperationalError as error:
             raise StorageError(f"the response store {self.path} cannot be read ({error})") from error
         except sqlite3.DatabaseError:
-            self._mend()
-            return None
+            self.dropped += 1
+            return None  # asked again; writing the new answer finds the damage and repairs the file
         if row is None:
             return None
         body, created, used = row
@@ -133,19 +138,17 @@ class ResponseStore:
         row = (key, self.tenant, model, reply.finish_reason, usage.prompt_tokens, usage.completion_tokens, now, int(now) // DAY, body)
         await self._writer.add(INSERT, row)
 
-    def _mend(self) -> None:
-        """Another look at a file that SQLite calls malformed: keep what can be read, go on with that."""
-        self._reader.close()
+    def _repair(self) -> None:
+        """On the writer thread: SQLite calls the file malformed. Keep what can be read, go on with that."""
         salvage(self.path)
-        self._reader = self._connect()
-        self.dropped += 1
+        self._damaged = True
 
     def run_opened(self, ledger: Path) -> None:
         """Protect what this run pays for or re-uses from `prune`, until `run_finished`."""
-        self._reader.execute("INSERT OR IGNORE INTO runs VALUES (?, ?)", (str(ledger.resolve()), time.time()))
+        self._writer.add("INSERT OR IGNORE INTO runs VALUES (?, ?)", (str(ledger.resolve()), time.time()))
 
     def run_finished(self, ledger: Path) -> None:
-        self._reader.execute("DELETE FROM runs WHERE ledger = ?", (str(ledger.resolve()),))
+        self._writer.add("DELETE FROM runs WHERE ledger = ?", (str(ledger.resolve()),))
 
     def stats(self) -> dict[str, Any]:
         """Rows, bytes and tokens, in all and by model."""

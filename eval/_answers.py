@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from string import ascii_lowercase
 from typing import NamedTuple
 
 _FORMAT = re.compile(r"(?<!\\)\\(?:(?:left|right|displaystyle|limits|quad|qquad)(?![A-Za-z])|[,;:! ()\[\]])|~")
@@ -134,7 +135,7 @@ def _is_worded(text: str) -> bool:
     if re.fullmatch(r"[A-Za-z ]{2,}", text) and re.search(r"[aeiouAEIOU]", text):
         return True
     words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{3,}", re.sub(r"\\(?:begin|end)\s*\{\w+\*?\}", "", text))
-    return any(not _FUNCTIONS.fullmatch(word) and list(word) != sorted(word) for word in words)
+    return any(not _FUNCTIONS.fullmatch(word) and word.lower() not in ascii_lowercase for word in words)
 
 
 def _tidied(written: str) -> str:
@@ -170,7 +171,7 @@ def _without_unit(text: str, letters: bool) -> tuple[str, str]:
     if match is None:
         return text, ""
     unit = next(match[name] for name in ("text", "short", "words") if match[name] is not None)
-    words = re.sub(r"(me|li)tre", r"\1ter", unit.lower()).replace("\\", " ").split()
+    words = re.sub(r"(met|lit)re", r"\1er", unit.lower()).replace("\\", " ").split()
     if set(words) & {"or", "and", "more", "less", "least", "most", "plus", "minus", "times"} or not words:
         return text, ""
     return match["body"].strip(), " ".join(word.rstrip("s.") or word for word in words) + re.sub(r"[\s^{}]", "", match["power"] or "")
@@ -179,7 +180,7 @@ def _without_unit(text: str, letters: bool) -> tuple[str, str]:
 def _same_unit(one: str, other: str) -> bool:
     """Equal, one of them absent, or one the beginning or end of the other (`min` of `minute`, `apple` of `red apple`)."""
     short, long = sorted((_ABBREVIATED.get(one, one), _ABBREVIATED.get(other, other)), key=len)
-    return not short or short == long or (len(short) > 2 and (long.startswith(short) or long.endswith(short)))
+    return not short or short == long or (len(short) > 2 and (long.startswith(short) or long.endswith(" " + short)))
 
 
 def _number(body: str) -> Fraction | None:

@@ -44,6 +44,7 @@ _RANGES = {
     "armenian": "\u0530-\u058f",
 }
 _WORDS = re.compile("|".join(f"(?P<{name}>[{letters}]+)" for name, letters in _RANGES.items()))
+_SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _RANGES.items()}
 _UNSPACED = frozenset({"han", "kana", "thai", "lao", "burmese", "khmer"})
 _LETTERS_PER_WORD = 2
 """Of scripts without spaces, for counting words."""
@@ -105,6 +106,11 @@ def foreign_spans(text: str, native: frozenset[str]) -> list[Span]:
         if script not in native and _counts(script, words):
             spans.append(Span(script, " ".join(words), sum(word_count(script, word) for word in words)))
     return spans
+
+
+def without_script(text: str, script: str) -> str:
+    """The text without the letters of one script."""
+    return _SCRIPTS[script].sub(" ", text)
 
 
 def _runs(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -12,7 +12,7 @@ from ..core.errors import WorkerFault, nearest
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._parts import PartName, parts_of, shown
-from ._prose import LANGUAGES, foreign_spans, pieces, scripts_of, size, without_code, words_in
+from ._prose import LANGUAGES, foreign_spans, pieces, scripts_of, size, without_code, without_script, words_in
 
 TIMEOUT_S = 120.0
 """Of one batch in the worker; the model reads about two million characters a second."""
@@ -82,8 +82,8 @@ class Language(Filter):
         native = scripts_of(target)
         bare = without_code(text)
         spans = foreign_spans(bare, native)
-        for span in spans:
-            bare = bare.replace(span.text, " ")
+        for script in {span.script for span in spans}:
+            bare = without_script(bare, script)
         found = pieces(bare, names=target in ("de", "lb"))
         long = [piece for piece in found if size(piece) >= self.min_letters]
         short = " ".join(piece for piece in found if size(piece) < self.min_letters)
@@ -106,7 +106,7 @@ class Language(Filter):
         lowest, evidence = 1.0, {}
         for part in parts:
             foreign = part.foreign + [(told[piece], piece, words_in(piece)) for piece in part.judged if piece in told]
-            share = 1 - sum(words for _, _, words in foreign) / part.words if part.words else 1.0
+            share = max(0.0, 1 - sum(words for _, _, words in foreign) / part.words) if part.words else 1.0
             lowest = min(lowest, share)
             if not foreign or (len(foreign) <= self.max_spans and share >= self.min_share):
                 continue

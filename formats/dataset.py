@@ -97,8 +97,7 @@ class Shape:
     def row(self, id_: str, body: Body) -> dict[str, Any]:
         """One row of the output; every column that `schema` names, and no other."""
         content = body.get("content", {})
-        row: dict[str, Any] = {"id": id_, "answer": body.get("answer"), "lineage": _json(body.get("lineage", []))}
-        row |= self._content(content)
+        row: dict[str, Any] = {"id": id_, **self._content(content), "answer": body.get("answer")}
         row["scores"] = {v["by"]: v["score"] for v in body.get("verdicts", ()) if v.get("score") is not None} if self.scores else None
         if self.labels:
             row[self._labels] = {name: self._label(name, value) for name, value in body.get("labels", {}).items() if name in self.labels}
@@ -107,7 +106,7 @@ class Shape:
                 row[name] = _json(body[name]) if name in body and name == "fields" else body.get(name)
         if "tools" in self.columns:
             row["tools"] = _json(content["tools"]) if content.get("tools") else None
-        return row
+        return {**row, "lineage": _json(body.get("lineage", []))}
 
     def schema(self) -> pa.Schema:
         import pyarrow as pa

@@ -39,16 +39,16 @@ class Projection(NamedTuple):
     seconds: float | None
 
 
-def show(recipe: Recipe, count: int) -> None:
+def show(recipe: Recipe, count: int, words: Sequence[str]) -> None:
     """Makes `count` accepted records at most and prints them (refused ones, where fewer are accepted) with the projection.
 
-    Raises what a run raises.
+    `words` is the command line. Raises what a run raises.
     """
     from ..engine.ledger import LedgerReader
 
     with tempfile.TemporaryDirectory(prefix="datalchemy-preview-") as folder:
         trial = _trial(recipe, count, Path(folder) / "out")
-        session = Session(trial, resume="never", retry_failed=False, quiet=False, words=())
+        session = Session(trial, resume="never", retry_failed=False, quiet=False, words=words)
         result = session.run()
         with LedgerReader(trial.out / ".run" / "ledger.db") as ledger:
             rows = sorted(ledger.rows(stage=len(recipe.generate) - 1), key=lambda row: row.status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from .terminal import clean, duration, money, one_line
 
@@ -114,7 +114,7 @@ def facts(snapshot: Snapshot) -> list[str]:
         found.append(f"{spent.reused:,} reused")
     if refused := top(snapshot.reasons):
         found.append(f"refused {refused}")
-    if snapshot.eta_s is not None:
+    if snapshot.eta_s is not None and snapshot.state == "running":
         found.append(f"{duration(snapshot.eta_s)} left")
     if snapshot.state != "running":
         found.append(one_line(snapshot.state))
@@ -136,10 +136,9 @@ def drawn(snapshot: Snapshot) -> RenderableType:
 
     accepted, *rest = facts(snapshot)
     head = Table.grid(padding=(0, 2))
-    bar: dict[str, Any] = {"total": snapshot.target, "completed": snapshot.counts.accepted, "width": BAR}
     cells: list[RenderableType] = [Text(one_line(snapshot.name, 40), "bold")]
     if snapshot.target:
-        cells.append(ProgressBar(**bar))
+        cells.append(ProgressBar(snapshot.target, snapshot.counts.accepted, width=BAR, complete_style="cyan", finished_style="green"))
     head.add_row(*cells, Text(accepted))
     lines: list[RenderableType] = [head]
     refused = next((fact for fact in rest if fact.startswith("refused ")), "")

@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Session:
-    """Runs a recipe. The first SIGINT or SIGTERM drains, the second aborts (raises click.Abort: exit 130)."""
+    """Runs a recipe. The first SIGINT or SIGTERM drains, the second aborts (click.exceptions.Exit: 130)."""
 
     def __init__(
         self, recipe: Recipe, *, resume: Literal["auto", "require", "never"], retry_failed: bool, quiet: bool, words: Sequence[str]
@@ -51,7 +51,7 @@ class Session:
             return await running
         except asyncio.CancelledError:
             self.progress.note(f"Stopped. What was paid for is kept; go on with:\n  {command_again(self.words)}")
-            raise click.Abort from None
+            raise click.exceptions.Exit(130) from None
         finally:
             self.progress.close()
             for number in SIGNALS:

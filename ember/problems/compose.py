@@ -16,7 +16,7 @@ LONGEST = 5
 TRIES = 60
 OPENINGS = ("", "", "", "Step by step.", "Let me work it out.", "One thing at a time.")
 SHAPES = ("{label}: {work}.", "To get {label}: {work}.", "First {work}, {label}.", "{work}. That gives {label}.", "{work}.")
-NEXT = {"First": ("Then", "Next", "Now")}
+NEXT = ("Then", "Next", "Now")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _thinking(bound: list[_Part], done: list[Done], known: dict[str, Value], rng
                 return lines
             line = shape.format(label=label, work=work)
             if lines and line.startswith("First"):
-                line = rng.choice(NEXT["First"]) + line.removeprefix("First")
+                line = rng.choice(NEXT) + line.removeprefix("First")
             lines.append(_capital(line))
     return lines
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from random import Random
+from types import MappingProxyType
 
 from .words import DIGITS, FRACTIONS, HE, NOUNS, PEOPLE, SYNONYMS, TIMES
 
@@ -13,11 +14,13 @@ Value = Fraction | str | None
 Bindings = Mapping[str, Value]
 
 PERSONS = ("name", "other", "third", "friend")
-PRONOUNS = {
-    f"{short}{form}": (person, pair)
-    for short, person in (("", "name"), ("o", "other"))
-    for form, pair in (("he", ("she", "he")), ("He", ("She", "He")), ("his", ("her", "his")), ("him", ("her", "him")))
-}
+PRONOUNS = MappingProxyType(
+    {
+        f"{short}{form}": (person, pair)
+        for short, person in (("", "name"), ("o", "other"))
+        for form, pair in (("he", ("she", "he")), ("He", ("She", "He")), ("his", ("her", "his")), ("him", ("her", "him")))
+    }
+)
 _SLOT = re.compile(r"\{(\w+)\}")
 _NUMBER = r"\d+(?:\.\d+)?|" + "|".join(DIGITS) + "|" + "|".join(SYNONYMS["several"])
 

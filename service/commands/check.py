@@ -26,7 +26,10 @@ def validate(recipe: str, models: tuple[str, ...], target: int | None, out: str 
 @click.command()
 @recipe_options
 @click.option("-n", "--count", type=click.IntRange(1, 100), default=10, show_default=True, help="Records to show.")
-def preview(recipe: str, models: tuple[str, ...], target: int | None, out: str | None, sets: tuple[str, ...], count: int) -> None:
+@click.pass_context
+def preview(
+    ctx: click.Context, recipe: str, models: tuple[str, ...], target: int | None, out: str | None, sets: tuple[str, ...], count: int
+) -> None:
     """Make a few records of RECIPE, show them, and project what the whole run takes.
 
     What is paid for here is in the response store: the run does not pay for it again.
@@ -34,7 +37,7 @@ def preview(recipe: str, models: tuple[str, ...], target: int | None, out: str |
     loaded = load(recipe, models, target, out, sets)
     from ..preview import show
 
-    show(loaded, count)
+    show(loaded, count, ctx.obj or [])
 
 
 def _first_seed(recipe: Recipe) -> str:

@@ -72,7 +72,8 @@ async def test_same_request_and_seed_same_text_at_4_and_at_64_in_flight(ember: L
     """Bit by bit: the log-probabilities are compared too, where a rounding shows long before it tips a token."""
     ids = tuple(await ember.tokenize(PRE_QUERY))
     magpie = Request(kind="complete", prompt=ids, sampling=Sampling(temperature=0.6, max_tokens=60))
-    requests = [(magpie if i % 2 else problem(i)).model_copy(update={"logprobs": True}) for i in range(96)]
+    long = magpie.model_copy(update={"prompt": ids * 120})
+    requests = [(long if i % 9 == 4 else magpie if i % 2 else problem(i)).model_copy(update={"logprobs": True}) for i in range(96)]
     few, many = await ask_all(ember, requests, 4), await ask_all(ember, requests, 64)
     differing = sum(one != other for one, other in zip(few, many, strict=True))
     assert differing == 0, f"{differing} of 96 replies differ (ember must be Q8_0: float weights are rounded by the batch they are in)"

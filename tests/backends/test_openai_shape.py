@@ -153,13 +153,14 @@ def only_typed(reader: Callable[[bytes], Any], body: bytes) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 @given(body=st.binary(max_size=200))
+@settings(max_examples=60)
 def test_p8_any_bytes(name: str, body: bytes) -> None:
     only_typed(READERS[name][1], body)
 
 
 @pytest.mark.parametrize("name", READERS)
 @given(data=st.data(), other=ANY)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_p8_any_field_replaced_by_anything(name: str, data: st.DataObject, other: Any) -> None:
     whole, reader = READERS[name]
     path = data.draw(st.sampled_from(places(whole)))
@@ -168,6 +169,7 @@ def test_p8_any_field_replaced_by_anything(name: str, data: st.DataObject, other
 
 @pytest.mark.parametrize("name", READERS)
 @given(data=st.data())
+@settings(max_examples=60)
 def test_p8_any_cut_and_any_flipped_byte(name: str, data: st.DataObject) -> None:
     whole, reader = READERS[name]
     body = bytearray(orjson.dumps(whole))

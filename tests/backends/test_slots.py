@@ -15,7 +15,7 @@ ACTIONS = st.lists(st.tuples(st.sampled_from(["arrive", "finish", "refuse", "can
 
 
 @given(most=st.integers(1, 6), actions=ACTIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_slot_is_lost_or_doubled(most: int, actions: list[tuple[str, int]]) -> None:
     async def program() -> None:
         slots = Slots(most, asyncio.get_running_loop().time)

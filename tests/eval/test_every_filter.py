@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +16,7 @@ from datalchemy.core.part import Filter
 from datalchemy.core.record import Conversation, Message, PlainText, Preference, Record, ScoredStep, ScoredSteps, Verdict
 from pydantic import ValidationError
 
+PAGE = Path(__file__).parents[2] / "docs" / "filters.md"
 NAMES = plug.names("eval")
 LEAST: dict[str, dict[str, Any]] = {}
 """Settings of filters that have none to start from."""
@@ -28,6 +34,27 @@ RECORDS = [
 ]
 
 
+def beneath(cls: type) -> set[str]:
+    """Fields of a class with a string beneath them."""
+    (body,) = (node.body for node in ast.parse(textwrap.dedent(inspect.getsource(cls))).body if isinstance(node, ast.ClassDef))
+    pairs = itertools.pairwise(body)
+    return {
+        field.target.id
+        for field, text in pairs
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+def shown(default: object) -> str:
+    """A default as the page writes it: like YAML."""
+    if default is None or isinstance(default, bool):
+        return {None: "null", True: "true", False: "false"}[default]
+    return f"{default:g}" if isinstance(default, float) else str(default) or '""'
+
+
 def built(name: str) -> Filter:
     return plug.build("eval", (Filter,), {"use": name, **LEAST.get(name, {})})  # type: ignore[type-abstract]
 
@@ -43,7 +70,14 @@ class TestEveryFilter:
     def test_it_and_its_settings_are_documented(self, name: str) -> None:
         part = type(built(name))
         assert part.__doc__
-        assert [field for field, info in part.model_fields.items() if not info.description] in ([], ["prompt", "reasoning", "answer"])
+        documented = {field for cls in part.__mro__[:-2] if issubclass(cls, Filter) for field in beneath(cls)}
+        assert set(part.model_fields) - documented <= {"prompt", "reasoning", "answer"}
+
+    def test_its_page_lists_each_setting_with_its_default(self, name: str) -> None:
+        section = PAGE.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+        dumped = built(name).model_dump(mode="json", exclude_none=True)
+        for field in type(built(name)).model_fields:
+            assert f"| `{field}` | `{shown(dumped.get(field))}` |" in section
 
     def test_an_unknown_setting_is_refused(self, name: str) -> None:
         with pytest.raises(ValidationError):

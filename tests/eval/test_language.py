@@ -30,11 +30,11 @@ ENGLISH = [
 NAMES = ["Anna", "Giulia", "Wei", "Priya", "Jürgen", "François", "Siobhán", "Nguyễn", "Olga", "Carlos"]
 THINGS = ["apples", "tacos", "croissants", "marbles", "tickets", "kimonos", "euros", "pierogi", "litres of milk", "pretzels"]
 FOREIGN = {
-    "de": ["Wir berechnen zuerst die Summe aller Zahlen.", "Also kostet das insgesamt zwölf Euro.", "Danach ziehen wir die Hälfte wieder ab."],
-    "fr": ["Nous calculons d'abord la somme des deux nombres.", "Donc il lui reste trois pommes.", "Ensuite on divise le tout par quatre."],
+    "de": ["Wir berechnen zuerst die Summe der beiden Zahlen.", "Also kostet das insgesamt zwölf Euro.", "Danach ziehen wir die Hälfte wieder ab."],
+    "fr": ["Nous cherchons d'abord combien coûtent les deux livres.", "Donc nous avons encore trois pommes.", "Ensuite on divise le tout par quatre."],
     "es": ["Primero calculamos la suma de los dos números.", "Entonces le quedan tres manzanas."],
-    "it": ["Per prima cosa calcoliamo la somma dei numeri.", "Quindi gli restano tre mele."],
-    "nl": ["Eerst berekenen we de som van alle getallen.", "Dus heeft hij nog drie appels over."],
+    "it": ["Per prima cosa contiamo i libri sul tavolo.", "Quindi abbiamo ancora quattro mele."],
+    "nl": ["Eerst berekenen we hoeveel appels er zijn.", "Dus heeft hij nog drie appels over."],
     "pl": ["Najpierw obliczamy sumę wszystkich liczb.", "Zatem zostały mu trzy jabłka."],
     "vi": ["Trước tiên chúng ta tính tổng của các số.", "Vậy anh ấy còn lại ba quả táo."],
     "han": ["首先我们计算总和。", "因此"],
@@ -124,7 +124,7 @@ async def test_nothing_to_judge_is_an_abstention(judge: Judge, reply: Reply, tex
 
 
 async def test_share_and_spans_can_be_tolerated(judge: Judge, reply: Reply) -> None:
-    text = " ".join(composed(seed) for seed in range(10)) + " Wir berechnen zuerst die Summe aller Zahlen."
+    text = " ".join(composed(seed) for seed in range(10)) + " Wir berechnen zuerst die Summe der beiden Zahlen."
     assert word((await judge(Language(), [reply(text)]))[0]) == "mixed_language"
     (verdict,) = await judge(Language(max_spans=1), [reply(text)])
     assert word(verdict) == "keep"

@@ -265,3 +265,20 @@ def test_few_keeps_each_candidate_once():
     for _ in range(3):
         few.add(1, sample)
     assert few.samples == [sample]
+
+
+@pytest.mark.parametrize(
+    "status, target, says",
+    [
+        ("complete", 4, "The target was reached"),
+        ("complete", None, "Every seed was used"),
+        ("paused", 4, "a setting is off"),
+        ("odd", 4, "because"),
+    ],
+)
+def test_the_page_says_how_the_run_ended(status, target, says):
+    for text in (
+        render(told(status=status, target=target, message="because"), measured([""])),
+        card(told(status=status, target=target, message="because"), measured([""])),
+    ):
+        assert says in text

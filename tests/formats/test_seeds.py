@@ -45,8 +45,8 @@ def test_an_unknown_layout_says_which_columns_there_are(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"frage": "p", "antwort": "a"}')
     with pytest.raises(RecipeError, match=r"frage, antwort; map them .*fields"):
         read(tmp_path, "a.jsonl")
-    with pytest.raises(RecipeError, match=r"no column 'qestion' \(for 'prompt'\) in a.jsonl; its columns: frage, antwort"):
-        read(tmp_path, "a.jsonl", fields={"prompt": "qestion"})
+    with pytest.raises(RecipeError, match=r"no column 'fragen' \(for 'prompt'\) in a.jsonl; its columns: frage, antwort"):
+        read(tmp_path, "a.jsonl", fields={"prompt": "fragen"})
 
 
 def test_a_column_that_only_later_rows_have_is_found(tmp_path):
@@ -101,7 +101,7 @@ HOSTILE = {
     "deep": (b'{"prompt": "a", "x": ' + b"[" * 100 + b"]" * 100 + b"}", "nested more than 32"),
     "no object": (b"[1, 2]", "expected an object"),
     "empty prompt": (b'{"prompt": " "}', "is empty"),
-    "no prompt": (b'{"promt": "x"}', "no 'prompt'; it has 'promt'"),
+    "no prompt": (b'{"other": "x"}', "no 'prompt'; it has 'other'"),
     "null prompt": (b'{"prompt": null}', "no 'prompt'"),
     "number prompt": (b'{"prompt": 5}', "must be text"),
     "unknown role": (b'{"prompt": [{"role": "wizard", "content": "x"}]}', "unknown role 'wizard'"),
@@ -272,7 +272,7 @@ def test_a_reader_that_dies_does_not_take_us_along(parquet, tmp_path, monkeypatc
 
 def test_inline_and_its_mistakes(tmp_path):
     assert prompts(read(tmp_path, inline=["a", {"prompt": "b", "answer": 1}])) == ["a", "b"]
-    for wrong in ({}, {"path": "a", "inline": ["b"]}, {"inline": ["a"], "limit": 0}, {"paht": "x"}):
+    for wrong in ({}, {"path": "a", "inline": ["b"]}, {"inline": ["a"], "limit": 0}, {"where": "x"}):
         with pytest.raises(ValidationError):
             SeedSource(**wrong)
 

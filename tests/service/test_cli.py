@@ -146,6 +146,26 @@ def test_bad_recipes_and_usage_are_2_and_say_what_was_expected(words: list[str],
     assert "Traceback" not in done.output
 
 
+def test_every_wrong_part_is_told_at_once_each_with_its_place() -> None:
+    text = """\
+name: trial
+models:
+  teacher: {use: htpp}
+generate:
+  - mix:
+      - {use: cot, model: teacher}
+      - use: cott
+        model: teacher
+filters:
+  - exact
+  - thinkformat
+"""
+    told = call("validate", written(text)).stderr
+    assert "trial.yaml:3 models.teacher: no endpoint named 'htpp'; did you mean 'http'?" in told
+    assert "trial.yaml:7 generate[0].mix[1]: no generator named 'cott'; did you mean 'cot'?" in told
+    assert "trial.yaml:11 filters[1]: no filter or edit named 'thinkformat'; did you mean 'think_format'?" in told
+
+
 def test_an_unexpected_error_is_1_and_leaves_its_details_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> str:
         raise ZeroDivisionError("oh \x1b[31mno")
@@ -200,7 +220,21 @@ def test_the_command_that_goes_on(words: list[str], changes: dict[str, str], aga
 
 
 def started(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([*MAIN, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*MAIN, *words], stdout=pipe, stderr=pipe, text=True, start_new_session=True, preexec_fn=_heeds_ctrl_c)
+
+
+def _heeds_ctrl_c() -> None:
+    """A shell that runs tests in the background has its children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def signalled(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """As it comes: Ctrl-C on a terminal goes to every process of the group, SIGTERM from a supervisor to the one."""
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
 
 
 def until_accepted(process: subprocess.Popen[str]) -> str:
@@ -220,7 +254,7 @@ def until_accepted(process: subprocess.Popen[str]) -> str:
 def test_p13_the_first_signal_drains_and_prints_how_to_go_on(number: signal.Signals) -> None:
     process = started("run", written(SLOW, "slow.yaml"), "--json")
     until_accepted(process)
-    process.send_signal(number)
+    signalled(process, number)
     out, err = process.communicate(timeout=60)
     result = json.loads(out)
     assert process.returncode == 130
@@ -240,10 +274,10 @@ def test_the_second_signal_aborts_and_what_was_paid_for_is_kept() -> None:
     assert process.stderr is not None
     while " in flight" not in (line := process.stderr.readline()):
         assert line
-    process.send_signal(signal.SIGINT)
+    signalled(process, signal.SIGINT)
     while "Finishing" not in (line := process.stderr.readline()):
         assert line
-    process.send_signal(signal.SIGINT)
+    signalled(process, signal.SIGINT)
     out, err = process.communicate(timeout=15)
     assert process.returncode == 130
     assert "datalchemy run slow.yaml" in err

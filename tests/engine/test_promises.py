@@ -1,0 +1,327 @@
+"""Promises P10-P12, P14, P20, P21 of a run, each with what would break it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datalchemy.core.errors import StorageError
+from datalchemy.core.part import Filter, Tools
+from datalchemy.core.record import Record, Verdict
+from datalchemy.engine.store import ResponseStore
+
+
+def script(body: str) -> list[str]:
+    """A session in a process of its own: `body` sees `data`, the mapping of a small recipe, and `run`."""
+    head = """
+    import os, sys
+    from datalchemy.engine.recipe import Recipe
+    from datalchemy.engine.run import run
+    out, n = sys.argv[1], int(sys.argv[2])
+    data = {
+        "name": "child",
+        "models": {"teacher": {"use": "scripted", "mode": "echo", "max_in_flight": 64}},
+        "seeds": {"inline": ["x" * 200 + f" question {i}" for i in range(n)]},
+        "generate": [{"use": "answer", "model": "teacher"}],
+        "output": {"dir": out},
+        "checks": {"sample": 0},
+    }
+    """
+    return [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(body)]
+
+
+def test_p10_a_full_disk_stops_cleanly_and_resumes(kit: Any, home: Path) -> None:
+    """Files may not grow past 400 kB: the run stops with advice; with room again it goes on and pays no answer twice."""
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+    body = """
+    import signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    from datalchemy.core.errors import StorageError
+    try:
+        print(run(Recipe.build(data)).status)
+    except StorageError as error:
+        print(error)
+        sys.exit(77)
+    """
+    seeds = kit.out.with_name("seeds.jsonl")
+    seeds.write_text("".join(f'{{"prompt": "{"x" * 200} question {i}"}}\n' for i in range(6000)))
+    command = [*script(f"data['seeds'] = {{'path': {str(seeds)!r}}}\n" + textwrap.dedent(body)), str(kit.out), "1"]
+    full = subprocess.run(command, preexec_fn=small, capture_output=True, text=True, timeout=120)
+    assert full.returncode == 77, full.stderr
+    assert "free some disk space" in full.stdout
+    paid = ResponseStore().open().stats()["responses"]
+    assert paid > 0
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "complete", done.stderr
+    assert len(kit.dataset()) == 6000
+    assert ResponseStore().open().stats()["responses"] == 6000
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_p11_a_damaged_ledger_is_rebuilt_from_the_store(kit: Any, seed: int) -> None:
+    """Flip bytes anywhere in the ledger: the next run ends with the same data, and pays for nothing."""
+    print(f"seed {seed}")
+    kit.run(kit.recipe(seeds=30, target=20))
+    before = kit.dataset()
+    path = kit.out / ".run" / "ledger.db"
+    sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    body = bytearray(path.read_bytes())
+    rng = random.Random(seed)
+    for _ in range(20):
+        body[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
+    path.write_bytes(body)
+    recipe = kit.recipe(seeds=30, target=20)
+    result = kit.run(recipe)
+    assert result.status == "complete"
+    assert sum(kit.calls(recipe).values()) == 0
+    newest = max((folder for folder in kit.out.parent.glob("out*")), key=lambda folder: folder.stat().st_mtime)
+    assert kit.dataset(newest) == before
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_p11_a_damaged_store_costs_only_the_damaged_answers(kit: Any, home: Path, seed: int) -> None:
+    print(f"seed {seed}")
+    kit.run(kit.recipe(seeds=200, out=kit.out))
+    before = [row["messages"] for row in kit.dataset()]
+    path = home / "responses.db"
+    sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    body = bytearray(path.read_bytes())
+    rng = random.Random(seed)
+    page = 4096 * rng.randrange(0 if seed == 0 else 1, len(body) // 4096)
+    for _ in range(30):
+        body[page + rng.randrange(4096)] ^= 0xFF
+    path.write_bytes(body)
+    shutil.rmtree(kit.out)
+    recipe = kit.recipe(seeds=200)
+    assert kit.run(recipe).accepted == 200
+    assert [row["messages"] for row in kit.dataset()] == before
+    assert sum(kit.calls(recipe).values()) < 200, "the readable answers are kept"
+
+
+def test_p12_the_wall_clock_decides_nothing(kit: Any, tmp_path: Path, fresh_home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids, order and durations stand when the wall clock jumps by years (1970, 2038, back and forth)."""
+    kit.run(kit.recipe(seeds=30, filters=["exact"]))
+    fresh_home()
+    jumps = iter(range(10**9))
+    moments = [0.0, 2**31 + 5.0, 86_400.0, 4e9]
+    monkeypatch.setattr(time, "time", lambda: moments[next(jumps) % 4])
+    result = kit.run(kit.recipe(seeds=30, filters=["exact"], out=tmp_path / "jumpy", budget={"hours": 1}))
+    assert result.status == "complete"
+    assert 0 <= result.spent.seconds < 100
+    assert [row["id"] for row in kit.dataset(tmp_path / "jumpy")] == [row["id"] for row in kit.dataset()]
+
+
+SCORER = """
+from contextlib import asynccontextmanager
+from datalchemy.core.part import Filter
+from datalchemy.core.record import Verdict
+
+class Scorer(Filter):
+    kind: str = "nan"
+
+    @asynccontextmanager
+    async def open(self, tools):
+        async def judge(records):
+            if self.kind == "too many":
+                return [Verdict(by="s", outcome="keep")] * (len(records) + 1)
+            if self.kind == "raises":
+                raise KeyError("boom")
+            score = {"nan": float("nan"), "inf": float("inf"), "fine": 0.5}[self.kind]
+            return [Verdict(by="s", outcome="keep", score=score) for _ in records]
+        yield judge
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("nan", "bad_score"), ("inf", "bad_score"), ("too many", "bad_count"), ("raises", "filter_error"), ("fine", "")]
+)
+def test_p14_a_bad_score_never_enters_an_artefact(
+    kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, reason: str
+) -> None:
+    package = f"p14_{kind.replace(' ', '_')}"
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "scorer.py").write_text(SCORER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DATALCHEMY_PLUGINS", package)
+    result = kit.run(kit.recipe(seeds=5, filters=[{"use": f"{package}.scorer", "kind": kind}]))
+    assert result.accepted == (5 if kind == "fine" else 0)
+    assert all(row.reason.startswith(reason) for row in kit.rows("failed"))
+    assert result.counts.failed == (0 if kind == "fine" else 5)
+
+
+class Heaviest(Filter):
+    """A closing filter: of records with the same first letter of the answer it keeps the one with the greatest text."""
+
+    closing = True
+
+    @asynccontextmanager
+    async def open(self, tools: Tools) -> AsyncIterator[Callable[[Sequence[Record]], Any]]:  # type: ignore[override]
+        async def judge(records: Sequence[Record]) -> Sequence[Verdict]:
+            best: dict[str, str] = {}
+            for record in records:
+                text = record.messages[-1].text
+                best[text[0]] = max(best.get(text[0], ""), text)
+            return [
+                Verdict(
+                    by="heaviest",
+                    outcome="keep" if best[r.messages[-1].text[0]] == r.messages[-1].text else "refuse",
+                    reason="lighter: than its twin",
+                )
+                for r in records
+            ]
+
+        yield judge
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_closing_filters_reopen_the_run_until_n_remain(kit: Any, tmp_path: Path, fresh_home: Any, concurrency: int) -> None:
+    """Ten survivors are wanted where each of 16 first letters leaves one: more than ten seeds are needed, the same ones at any speed."""
+    recipe = kit.recipe(seeds=200, target=10, filters=[Heaviest()], teacher={"mode": "digest", "max_in_flight": concurrency})
+    result = kit.run(recipe)
+    rows = kit.dataset()
+    assert (result.status, result.accepted, len(rows)) == ("complete", 10, 10)
+    assert len({row["messages"][-1]["content"][0] for row in rows}) == 10
+    refused = [row for row in kit.rows("refused") if row.filter == Heaviest.part_name()]
+    assert refused
+    if concurrency == 16:
+        fresh_home()
+        other = kit.recipe(
+            seeds=200, target=10, filters=[Heaviest()], teacher={"mode": "digest", "max_in_flight": 2}, out=tmp_path / "slow"
+        )
+        kit.run(other)
+        assert [row["id"] for row in kit.dataset(tmp_path / "slow")] == [row["id"] for row in rows]
+
+
+def test_p20_a_seed_that_kills_the_process_is_put_aside(kit: Any) -> None:
+    """The process dies of one seed three times (a native crash in a filter); then that seed fails, and only that one."""
+    body = """
+    from contextlib import asynccontextmanager
+    from datalchemy.core.part import Check
+    class Crash(Check):
+        def check(self, record):
+            if record.prompt.endswith(" question 17"):
+                os.abort()
+            return self.kept()
+    print(run(Recipe.build({**data, "filters": [Crash()]})).counts)
+    """
+    codes = []
+    for _ in range(5):
+        ended = subprocess.run([*script(body), str(kit.out), "60"], capture_output=True, text=True, timeout=60)
+        codes.append(ended.returncode)
+        if ended.returncode == 0:
+            break
+    assert codes == [-6, -6, -6, 0], ended.stderr
+    (failed,) = kit.rows("failed")
+    assert failed.reason.startswith("process_death")
+    assert len(kit.dataset()) == 59
+
+
+def test_p20_a_kill_from_outside_blames_no_seed_for_long(kit: Any) -> None:
+    """Control: killed three times at random moments, no seed is put aside."""
+    for _ in range(3):
+        process = subprocess.Popen(
+            [
+                *script("run(Recipe.build({**data, 'models': {'teacher': {**data['models']['teacher'], 'latency_s': 0.05}}}))"),
+                str(kit.out),
+                "400",
+            ]
+        )
+        time.sleep(1.0)
+        process.kill()
+        process.wait()
+    ended = subprocess.run([*script("run(Recipe.build(data))"), str(kit.out), "400"], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert kit.rows("failed") == []
+
+
+def test_p21_memory_does_not_grow_with_the_number_of_records(kit: Any, tmp_path: Path) -> None:
+    """Peak resident memory of the main process at 2,000 and at 20,000 records (through a file: inline seeds are in the recipe)."""
+
+    def peak(n: int) -> int:
+        """In kB. VmHWM, as ru_maxrss survives exec and would show the size of pytest."""
+        body = """
+        import tempfile
+        path = os.path.join(tempfile.mkdtemp(dir=os.path.dirname(out)), "seeds.jsonl")
+        with open(path, "w") as file:
+            file.writelines('{"prompt": "%s question %d"}\\n' % ("x" * 200, i) for i in range(int(sys.argv[3])))
+        run(Recipe.build({**data, "seeds": {"path": path}, "filters": ["exact"]}))
+        print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+        """
+        command = [*script(body), str(tmp_path / f"memory{n}"), "1", str(n)]
+        return int(subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env={**os.environ}).stdout)
+
+    small, large = peak(2_000), peak(20_000)
+    assert small < 130_000
+    assert large - small < 20_000, "growing with the records (kB)"
+
+
+def test_a_slow_filter_throttles_the_source(kit: Any) -> None:
+    """Bounded everywhere: while a filter is stuck, seeds are not launched without end."""
+
+    class Stuck(Filter):
+        @asynccontextmanager
+        async def open(self, tools: Tools) -> AsyncIterator[Callable[[Sequence[Record]], Any]]:  # type: ignore[override]
+            async def judge(records: Sequence[Record]) -> Sequence[Verdict]:
+                await asyncio.sleep(0.02)
+                return [Verdict(by="stuck", outcome="keep") for _ in records]
+
+            yield judge
+
+    most = 0
+
+    def watch(snapshot: Any) -> None:
+        nonlocal most
+        most = max(most, snapshot.counts.pending)
+
+    kit.run(kit.recipe(seeds=3000, filters=[Stuck()], teacher={"max_in_flight": 16}), watch=watch)
+    assert 0 < most <= 2 * 16
+
+
+def test_a_store_that_cannot_be_opened_says_what_to_do(kit: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DATALCHEMY_HOME", str(tmp_path / "file" / "below"))
+    with pytest.raises(StorageError, match="DATALCHEMY_HOME"):
+        kit.run(kit.recipe())
+
+
+def test_prune_keeps_what_an_unfinished_run_needs(kit: Any, home: Path) -> None:
+    kit.run(kit.recipe(seeds=20, target=30))  # seeds_exhausted: unfinished
+    store = ResponseStore().open()
+    assert store.prune(unused_days=0) == 0
+    kit.run(kit.recipe(seeds=20, target=10))
+    assert store.prune(unused_days=0) == 20
+
+
+def test_the_store_is_private(kit: Any, home: Path) -> None:
+    kit.run(kit.recipe(seeds=2))
+    assert (home / "responses.db").stat().st_mode & 0o077 == 0
+    assert home.stat().st_mode & 0o077 == 0
+    assert (kit.out / ".run" / "ledger.db").stat().st_mode & 0o077 == 0
+
+
+def test_answers_cut_by_length_can_be_asked_again(kit: Any, tmp_path: Path) -> None:
+    cut = {"mode": "echo", "sampling": {"max_tokens": 3}}
+    kit.run(kit.recipe(seeds=3, teacher=cut))
+    again = kit.recipe(seeds=3, teacher=cut, out=tmp_path / "b", reuse={"exclude": ["length"]})
+    kit.run(again)
+    assert sum(kit.calls(again).values()) == 3
+    resumed = kit.recipe(seeds=3, teacher=cut, out=tmp_path / "b", reuse={"exclude": ["length"]}, filters=["exact"])
+    kit.run(resumed, resume="never")
