@@ -18,15 +18,8 @@ from ..core.errors import BadResponse
 RAW_CAP = 64 * 1024
 """Bytes of a bad answer that an error keeps."""
 
-_PLAIN = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "repetition_penalty",
-    "reasoning_effort",
+_PLAIN = frozenset(
+    {"temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "reasoning_effort"}
 )
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",

@@ -22,8 +22,9 @@ class Slots:
     ten of them have come back, so it lasts about as long as one answer. A share s of 429s in it up to SPORADIC lowers
     the limit to (1 - s) of itself, and the former limit stays the ceiling. A higher share lowers limit and ceiling to
     the number of calls that the server had in work on average (the seconds of its answers by the seconds of the
-    round), and at most to half; right after a rise, to the limit before it. Below the ceiling every success adds one (slow start). At the ceiling, once there were
-    enough clean rounds in a row, each further one adds 1, 2, 4 ... up to `most`.
+    round), and at most to half; right after a rise, to the limit before it. Below the ceiling every success adds one
+    (slow start). At the ceiling, once there were enough clean rounds in a row, each further one adds 1, 2, 4 ... up to
+    `most`.
 
     Latency alone lowers nothing: a server that queues answers later, but as many. Only where, with all slots taken, the
     median time of a call has passed four times the best one *and* the rate of tokens (or calls) has fallen below 0.7

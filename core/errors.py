@@ -24,7 +24,6 @@ A bad recipe is an exception before a token is spent; a bad sample is data.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -160,6 +159,8 @@ class StorageError(DatalchemyError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A tail for an error message: the closest valid name, then all of them."""
+    import difflib  # an error may cost what a run must not
+
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""

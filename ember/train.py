@@ -30,7 +30,7 @@ class Plan:
     """Everything that decides what comes out of a run."""
 
     seed: int = 1
-    conversations: int = 56_000
+    conversations: int = 90_000
     batch: int = 3_072
     pool: int = 2_048
     rate: float = 6e-3

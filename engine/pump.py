@@ -52,7 +52,7 @@ class Pump:
         self.drains = drains
         """Whether roots in flight are awaited once the target is reached (the first N in seed order), or dropped."""
         self.width = sum(asker.endpoint.max_in_flight for asker in self.askers) or 64
-        self.window = max(4096, 32 * self.width)
+        self.window = max(1024, 32 * self.width)
         self.live: set[asyncio.Task[None]] = set()
         self._unstarted = 0
         """Roots launched whose tasks have not run yet: their candidates are not counted as started."""

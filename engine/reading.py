@@ -6,7 +6,6 @@ engine/plainyaml.py does the reading; here every value knows its place, and what
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 import typing
 from collections.abc import Iterator, Mapping
@@ -226,6 +225,8 @@ _KINDS: Mapping[str, str] = {
 
 
 def _hint(got: Any, known: list[str]) -> str:
+    import difflib  # an error may cost what a run must not
+
     close = difflib.get_close_matches(got, known, n=1, cutoff=0.5) if isinstance(got, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -34,6 +34,8 @@ from .tally import Tally
 from .toolbox import Shared
 from .watching import Watcher, spent
 
+__all__ = ["Result", "Watch", "arun", "fast_loop", "run"]
+
 Watch = Callable[[Snapshot], None]
 
 
@@ -120,7 +122,11 @@ class Session:
     async def run(self, publisher: Publisher, watch: Watch | None, stop: asyncio.Event | None) -> Result:
         """Pump, close, publish; the result says how it ended."""
         watcher = Watcher(self.recipe, self.plan, self.pump, self.ledger, self.purse, self.askers, watch)
-        async with _in_background(watcher.loop()), _in_background(self._stopper(stop)), _in_background(publisher.warm()):
+        async with (
+            _in_background(watcher.loop()),
+            _in_background(self._stopper(stop)),
+            _in_background(publisher.warm(lambda: self.pump.accepted)),
+        ):
             await self._fill()
         status, message = self._ended()
         watcher.state = "finishing"

@@ -18,6 +18,7 @@ from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError, nearest
 from ..core.part import Edit, Filter, Generator, Part
 from ..core.plug import find, names
+from .fielddocs import describe, field_docs
 
 FOLDERS: Mapping[str, tuple[str, tuple[type[Part], ...]]] = {
     "strategies": ("generators", (Generator,)),
@@ -60,8 +61,9 @@ def first_line(part: type[Part]) -> str:
 
 def settings(model: type[BaseModel]) -> list[Setting]:
     """The fields of a part or of a recipe's block, required ones first."""
+    docs = field_docs(model)
     found = [
-        Setting(field.alias or name, kind(field.annotation), _default(field), " ".join((field.description or "").split()))
+        Setting(field.alias or name, kind(field.annotation), _default(field), docs.get(name, ""))
         for name, field in model.model_fields.items()
         if not field.exclude
     ]
@@ -116,7 +118,7 @@ class _Written(GenerateJsonSchema):
 
 def part_schema(part: type[Part]) -> dict[str, Any]:
     """JSON schema of one part's settings, `use` among them."""
-    schema = part.model_json_schema(mode="validation", schema_generator=_Written)
+    schema = describe(part.model_json_schema(mode="validation", schema_generator=_Written))
     python_only = {name for name, field in part.model_fields.items() if field.exclude}
     written = {name: field for name, field in schema.get("properties", {}).items() if name not in python_only}
     return {**schema, "properties": {"use": {"const": part.part_name()}, **written}, "required": ["use", *schema.get("required", ())]}
@@ -128,7 +130,7 @@ def recipe_schema() -> dict[str, Any]:
 
     definitions: dict[str, Any] = {}
     uses = {kind: [_entry(part, definitions) for part in loaded(kind).values()] for kind in FOLDERS}
-    schema = Recipe.model_json_schema(mode="validation")
+    schema = describe(Recipe.model_json_schema(mode="validation"))
     definitions.update(schema.pop("$defs", {}))
     fields = schema["properties"]
     fields.pop("base", None)

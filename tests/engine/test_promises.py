@@ -253,7 +253,7 @@ def test_p20_a_kill_from_outside_blames_no_seed_for_long(kit: Any) -> None:
 
 
 def test_p21_memory_does_not_grow_with_the_number_of_records(kit: Any, tmp_path: Path) -> None:
-    """Peak resident memory of the main process at 2,000 and at 20,000 records (through a file: inline seeds are in the recipe)."""
+    """Peak resident memory of the main process at 6,000 and at 24,000 records (through a file: inline seeds are in the recipe)."""
 
     def peak(n: int) -> int:
         """In kB. VmHWM, as ru_maxrss survives exec and would show the size of pytest."""
@@ -268,9 +268,9 @@ def test_p21_memory_does_not_grow_with_the_number_of_records(kit: Any, tmp_path:
         command = [*script(body), str(tmp_path / f"memory{n}"), "1", str(n)]
         return int(subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, env={**os.environ}).stdout)
 
-    small, large = peak(2_000), peak(20_000)
+    small, large = peak(6_000), peak(24_000)  # the windows are full at both
     assert small < 130_000
-    assert large - small < 20_000, "growing with the records (kB)"
+    assert large - small < 12_000, "growing with the records (kB)"
 
 
 def test_a_slow_filter_throttles_the_source(kit: Any) -> None:
