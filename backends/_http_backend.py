@@ -8,7 +8,7 @@ from typing import Any, Self
 import orjson
 from yarl import URL
 
-from ..core.backend import Probe, Reply, Request
+from ..core.backend import Probe, Reply, Request, Usage
 from ..core.endpoint import Endpoint
 from ..core.errors import BackendFatal, CallError, Rejected
 from ._openai_more import read_embeddings, read_prompt_logprobs, read_tokens
@@ -41,13 +41,20 @@ class HttpBackend:
         await self._transport.close()
 
     async def send(self, request: Request, *, seed: int | None, n: int = 1) -> list[Reply]:
+        if n > 1 and (request.kind == "prompt_logprobs" or request.sampling.temperature == 0):
+            return await self._alike(request, seed, n)
         if request.kind == "chat":
             return read_chat(await self._post("/chat/completions", chat_body(request, self._name, seed=seed, n=n)), n)
         if request.kind == "prompt_logprobs":
             body = await self._post("/completions", completion_body(request, self._name, seed=seed))
-            return [read_prompt_logprobs(body, request.prompt)] * n
+            return [read_prompt_logprobs(body, request.prompt)]
         room = await self._room(request)
         return read_completion(await self._post("/completions", completion_body(request, self._name, seed=seed, n=n, room=room)), n)
+
+    async def _alike(self, request: Request, seed: int | None, n: int) -> list[Reply]:
+        """Greedy samples do not differ, and vLLM refuses to draw more than one: it is asked for once, and paid for once."""
+        [reply] = await self.send(request, seed=seed)
+        return [reply, *[reply.model_copy(update={"usage": Usage()})] * (n - 1)]
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         if not texts:

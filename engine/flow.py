@@ -16,6 +16,7 @@ from .ledger import Path_, Settled
 from .plan import Generate, Operation, Plan
 from .tally import SEEDS, Tally
 from .toolbox import Memo, Shared, Toolbox
+from .turnstile import Turnstile
 
 RAW_CAP = 65_536
 """Bytes kept of what a failed call brought."""
@@ -67,9 +68,7 @@ class Root:
             items = arrived
             if segment.ordered is not None:
                 arrived.sort(key=lambda item: item.path)
-                await segment.turnstile.turn(self.ordinal)
-                items = [item for item in [await self._judge(segment.ordered, item) for item in arrived] if item is not None]
-                segment.turnstile.passed(self.ordinal)
+                items = await self._in_line(segment.ordered, arrived)
         for item in items:
             self._accept(item)
         return self.rows
@@ -139,6 +138,18 @@ class Root:
         else:
             self._settle(_failed(path, stage.stage, name, seed.record, error, replies))
 
+    async def _in_line(self, turnstile: Turnstile, arrived: list[Item]) -> list[Item]:
+        """Those of a seed's records that an ordered filter keeps, judged when it is the seed's turn."""
+        self.flow.mark(self.ordinal)
+        try:
+            verdicts = await turnstile.judge(self.ordinal, [item.record for item in arrived])
+        except PartError as error:
+            for item in arrived:
+                self._settle(_failed(item.path, item.stage, item.strategy, item.record, error, []))
+            return []
+        judged = [self._judged(turnstile.gate, item, verdict) for item, verdict in zip(arrived, verdicts, strict=True)]
+        return [item for item in judged if item is not None]
+
     async def _judge(self, gate: Gate, item: Item) -> Item | None:
         known = self.memo.get((id(item.record.content), gate.name))
         self.flow.mark(self.ordinal)
@@ -147,11 +158,15 @@ class Root:
         except PartError as error:
             self._settle(_failed(item.path, item.stage, item.strategy, item.record, error, []))
             return None
-        record = item.record.judged(verdict)
+        return self._judged(gate, item, verdict)
+
+    def _judged(self, gate: Gate, item: Item, verdict: Verdict) -> Item | None:
+        """The item with its verdict, or None when the verdict refuses it (it is settled then)."""
+        judged = item._replace(record=item.record.judged(verdict))
         if gate.refuses(verdict):
-            self._refuse(item._replace(record=record), gate, verdict)
+            self._refuse(judged, gate, verdict)
             return None
-        return item._replace(record=record)
+        return judged
 
     def _edit(self, edit: Edit, item: Item) -> Item | None:
         self.flow.mark(self.ordinal)

@@ -43,10 +43,7 @@ class Segment:
     """Operations that records go through each on their own, and the ordered filter at the end, if there is one."""
 
     operations: list[Operation] = field(default_factory=list)
-    ordered: Gate | None = None
-    turnstile: Turnstile = field(default_factory=Turnstile)
-    stage: int = SEEDS
-    """The stage that records belong to when they stand in line."""
+    ordered: Turnstile | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +57,7 @@ class Plan:
 
     @property
     def turnstiles(self) -> list[Turnstile]:
-        return [segment.turnstile for segment in self.segments if segment.ordered]
+        return [segment.ordered for segment in self.segments if segment.ordered]
 
     @property
     def ordered(self) -> bool:
@@ -88,7 +85,7 @@ async def open_plan(recipe: Recipe, shared: Shared, gates: dict[str, Gate], stac
             if part.closing:
                 closing.append(gate)
             elif part.ordered:
-                segments[-1].ordered, segments[-1].stage = gate, stage
+                segments[-1].ordered = Turnstile(gate)
                 segments.append(Segment())
             else:
                 segments[-1].operations.append(gate)

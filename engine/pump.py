@@ -213,20 +213,14 @@ class Pump:
 
     async def _pass_through(self, ordinal: int) -> None:
         for turnstile in self.plan.turnstiles:
-            await turnstile.turn(ordinal)
-            turnstile.passed(ordinal)
+            await turnstile.judge(ordinal, [])
 
     async def _again(self, fed: Fed) -> None:
         """A seed that an earlier session settled: show its records to the ordered filters, so that they remember them."""
         records = [Record.load(row.body) for row in self.reader.subtree(pack((fed.ordinal,)))]
-        for segment in self.plan.segments:
-            if segment.ordered is not None:
-                name = segment.ordered.name
-                await segment.turnstile.turn(fed.ordinal)
-                for record in records:
-                    if any(verdict.by == name for verdict in record.verdicts):
-                        await segment.ordered.verdict(record)
-                segment.turnstile.passed(fed.ordinal)
+        for turnstile in self.plan.turnstiles:
+            name = turnstile.gate.name
+            await turnstile.judge(fed.ordinal, [record for record in records if any(verdict.by == name for verdict in record.verdicts)])
 
     async def _cancel_live(self) -> None:
         for task in self.live:

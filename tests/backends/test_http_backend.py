@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from contract import CHECKS, asking
+from contract import CHECKS, SHORT, asking
 from datalchemy.backends.http import Http
 from datalchemy.core.backend import Request, Sampling
 from datalchemy.core.errors import (
@@ -70,6 +70,23 @@ async def test_a_request_goes_out_once_and_whole() -> None:
     }
     assert asked.headers["content-type"] == "application/json"
     assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [asking("Hi"), Request(kind="complete", prompt=(1, 2), sampling=SHORT), Request(kind="prompt_logprobs", prompt=(1, 2))],
+    ids=lambda request: request.kind,
+)
+async def test_greedy_samples_are_asked_for_once(request_: Request) -> None:
+    """vLLM: 400 `n must be 1 when using greedy sampling`."""
+    async with RawServer(tiny_model) as server:
+        replies = await ask(server, request_, n=3)
+        assert [asked.body.get("n", 1) for asked in server.asked] == [1]
+        await ask(server, asking("Hi", Sampling(temperature=0.1)), n=3)
+        assert server.asked[-1].body["n"] == 3
+    assert len(replies) == 3
+    assert [reply.usage.total > 0 for reply in replies] == [True, False, False]
+    assert len({(reply.text, reply.logprobs) for reply in replies}) == 1
 
 
 async def test_auto_fills_the_context_of_a_raw_completion() -> None:

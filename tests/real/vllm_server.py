@@ -1,0 +1,75 @@
+"""A vLLM server with ember's weights, on the CPU: `python vllm_server.py PYTHON PORT` serves until it is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+MODEL = Path(__file__).resolve().parents[2] / "ember" / "weights" / "hf"
+START_S = 300
+"""Half a minute on an idle machine with two cores."""
+
+
+def command(python: Path, port: int) -> list[str]:
+    """As in docs/vllm.md. (The module rather than `vllm serve`: that command of the CPU wheel does not find its own metadata.)"""
+    served = ["--model", str(MODEL), "--served-model-name", "ember", "--enforce-eager", "--host", "127.0.0.1", "--port", str(port)]
+    told = ["--enable-prompt-tokens-details", "--structured-outputs-config", '{"disable_any_whitespace": true}']
+    return [str(python), "-m", "vllm.entrypoints.openai.api_server", *served, *told]
+
+
+def environment() -> dict[str, str]:
+    quiet = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
+    return {**{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}, **quiet}
+
+
+class VllmServer:
+    """Started, killed and started again on one port."""
+
+    def __init__(self, python: Path, log: Path) -> None:
+        self._python, self._log = python, log
+        with socket.socket() as place:
+            place.bind(("127.0.0.1", 0))
+            self.port: int = place.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command(self._python, self.port), env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            )
+        deadline = time.monotonic() + START_S
+        while not self._answers():
+            ended = self._process.poll()
+            if ended is not None or time.monotonic() > deadline:
+                tail = self._log.read_text(errors="replace")[-5000:]
+                raise AssertionError(f"vLLM {'is not up' if ended is None else f'ended with {ended}'}:\n{tail}")
+            time.sleep(0.5)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and its engine."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+
+if __name__ == "__main__":
+    os.execve(sys.argv[1], command(Path(sys.argv[1]), int(sys.argv[2])), environment())
