@@ -36,7 +36,7 @@ since a model that is always right leaves nothing to filter. Figures on it say n
 ## How it was trained
 On {tokens:,} tokens of conversations composed by a program (`ember/problems/`, `ember/scenes.py`), each seen once, next-token loss on the
 whole conversation, user turns too; only the wording of the chain-of-thought prompt is read without being learnt. Muon for the matrices
-of the layers, AdamW for the rest, bfloat16 autocast, batches of {batch:,} tokens, {steps:,} steps of {planned:,} planned{cut}, in {minutes:.0f} minutes with
+of the layers, AdamW for the rest, bfloat16 autocast, batches of at most {batch:,} tokens, {steps:,} steps of {planned:,} planned{cut}, in {minutes:.0f} minutes with
 {threads} on the CPU. Attention does not cross from one conversation into another. Final training loss {loss:.3f} (mean of the last steps).
 
     {command}
@@ -63,6 +63,8 @@ ROWS = (
     ("answers", "mean_tokens", "mean tokens of an answer", "{:.1f}"),
     ("questions", "well_formed", "questions it writes that are well-formed problems", "{:.1%}"),
     ("questions", "new", "questions it writes that are well-formed, distinct and not in training", "{:.1%}"),
+    ("steered", "on_topic", "well-formed questions on the topic that the system turn names", "{:.1%}"),
+    ("speed", "tokens_per_cpu_second", "tokens a second of processor time, 64 answers at once", "{:,.0f}"),
 )
 
 

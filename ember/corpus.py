@@ -11,7 +11,7 @@ from random import Random
 from .problems.catalog import KINDS, TOPICS
 from .problems.compose import Problem
 from .problems.compose import problem as _any_problem
-from .problems.parse import truth
+from .problems.parse import recognise, truth
 from .scenes import COT_SUFFIX, SCENES, Conversation, Turn, held_out
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "held_out",
     "held_out_problems",
     "problem",
+    "topic_of",
     "truth",
 ]
 
@@ -44,6 +45,12 @@ def held_out_problems(seed: int, n: int) -> list[Problem]:
         if held_out(made.question):
             found.setdefault(made.question, made)
     return list(found.values())
+
+
+def topic_of(question: str) -> str | None:
+    """The topic of a well-formed problem."""
+    found = recognise(question)
+    return found[0].topic if found else None
 
 
 def conversations(seed: int, n: int) -> Iterator[Conversation]:

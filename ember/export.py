@@ -24,6 +24,7 @@ def to_hf(state: State, tokenizer: Tokenizer, folder: Path) -> None:
     shape = replace(Shape(), vocabulary=tokenizer.get_vocab_size())
     tensors = {f"model.{name}": weight.to(torch.float16).contiguous() for name, weight in state.items()}
     save_file(tensors, str(folder / "model.safetensors"), metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # safetensors makes it private
     tokenizer.save(str(folder / "tokenizer.json"))
     _json(folder / "config.json", _config(shape, tokenizer))
     end = [bpe.token_id(tokenizer, bpe.CLOSE), bpe.token_id(tokenizer, bpe.END)]

@@ -9,8 +9,8 @@ from math import comb
 from pathlib import Path
 
 from . import weights
-from .corpus import COT_SUFFIX, Problem, conversations, held_out_problems, truth
-from .server import Client, Reply, serve
+from .corpus import COT_SUFFIX, TOPICS, Problem, conversations, held_out_problems, topic_of, truth
+from .server import Client, serve
 
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
 PRE_QUERY = "<|im_start|>user\n"
@@ -45,7 +45,7 @@ def answers(client: Client, problems: list[Problem], samples: int, temperature: 
         "samples": samples,
         "accuracy": sum(right) / len(replies),
         "pass_at_1": pass_at(1, right, samples),
-        "pass_at_8": pass_at(samples, right, samples),
+        f"pass_at_{samples}": pass_at(samples, right, samples),
         "cut": sum(reply.cut for reply in replies) / len(replies),
         "mean_tokens": tokens / len(replies),
     }
@@ -72,13 +72,22 @@ def by_kind(client: Client, problems: list[Problem], temperature: float, seed: i
     return {kind: sum(hits) / len(hits) for kind, hits in sorted(marks.items())}
 
 
-def questions(client: Client, n: int, known: set[str], temperature: float, seed: int) -> tuple[dict[str, float], list[Reply]]:
+def questions(client: Client, n: int, known: set[str], temperature: float, seed: int) -> dict[str, float]:
     """What the model writes from the pre-query alone: how much of it is a problem, and how much of that is new."""
     replies = client.complete_all([(PRE_QUERY, seed + i) for i in range(n)], temperature, 200)
     texts = [reply.text.strip() for reply in replies]
     good = [text for text in texts if truth(text) is not None]
     new = {text for text in good if text not in known}
-    return {"written": n, "well_formed": len(good) / n, "new": len(new) / n}, replies
+    return {"written": n, "well_formed": len(good) / n, "new": len(new) / n}
+
+
+def steered(client: Client, each: int, temperature: float, seed: int) -> dict[str, float]:
+    """With a system turn that names a topic: how much of what it writes is a problem, and how much of that is on the topic."""
+    asked = [(f"<|im_start|>system\nYou write about {topic}.<|im_end|>\n{PRE_QUERY}", topic) for topic in TOPICS for _ in range(each)]
+    replies = client.complete_all([(text, seed + i) for i, (text, _) in enumerate(asked)], temperature, 200)
+    topics = [(topic, topic_of(reply.text)) for (_, topic), reply in zip(asked, replies, strict=True)]
+    good = [wanted == found for wanted, found in topics if found is not None]
+    return {"topics": len(TOPICS), "written": len(asked), "well_formed": len(good) / len(asked), "on_topic": sum(good) / max(len(good), 1)}
 
 
 def trained_questions(seed: int, n: int) -> set[str]:
@@ -95,8 +104,9 @@ def measure(path: Path, corpus: tuple[int, int], size: int = 300, threads: int =
         return {
             "speed": speed(client, problems, seed),
             "answers": answers(client, problems, samples, 0.6, seed),
-            "greedy": answers(client, problems, 1, 0.0, seed),
-            "questions": questions(client, size, known, 1.0, seed)[0],
+            "greedy": {"accuracy": answers(client, problems, 1, 0.0, seed)["accuracy"]},
+            "questions": questions(client, size, known, 1.0, seed),
+            "steered": steered(client, max(size // 15, 1), 1.0, seed),
             "kinds": by_kind(client, held_out_problems(seed + 1, 4 * size), 0.6, seed),
         }
 

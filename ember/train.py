@@ -30,13 +30,13 @@ class Plan:
     """Everything that decides what comes out of a run."""
 
     seed: int = 1
-    conversations: int = 90_000
+    conversations: int = 56_000
     batch: int = 3_072
     pool: int = 2_048
     rate: float = 6e-3
     warmup: int = 60
     decay: float = 0.1
-    minutes: float = 50.0
+    minutes: float = 45.0
 
 
 def segments(conversation: Conversation) -> Iterator[tuple[str, bool]]:

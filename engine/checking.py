@@ -81,7 +81,7 @@ def _prompts(recipe: Recipe) -> None:
         for name in recipe.prompts:
             if name not in used:
                 raise RecipeError(f"no part of this recipe uses a wording named {name!r}; {nearest(name, used)}", f"prompts.{name}")
-        Wordings(recipe.language, recipe.prompts)
+    Wordings(recipe.language, recipe.prompts)
 
 
 def _closing(recipe: Recipe) -> None:

@@ -26,6 +26,12 @@ class State:
 
 def truth(question: str) -> str | None:
     """The exact answer of a question in the corpus's forms; None where it is not a well-formed problem of the domain."""
+    found = recognise(question)
+    return found[1] if found else None
+
+
+def recognise(question: str) -> tuple[Story, str] | None:
+    """The story a question tells, and its exact answer; the first one where several stories can be told so."""
     text = " ".join(question.split())
     for story in STORIES:
         starts = [State(0), *_step(text, State(0), (LEAD,), story)]
@@ -34,7 +40,7 @@ def truth(question: str) -> str | None:
             for opened in _step(text, start, story.openings, story):
                 answer = _finish(text, opened, story, story.most + 2)
                 if answer is not None:
-                    return answer
+                    return story, answer
     return None
 
 

@@ -429,3 +429,31 @@ def test_one_out_has_one_writer(kit: Any) -> None:
         await first
 
     asyncio.run(second())
+
+
+def test_a_set_that_misses_a_threshold_is_written_and_ends_with_four(kit: Any) -> None:
+    recipe = kit.recipe(seeds=40, filters=[LONG_ENOUGH], teacher={"function": half_answers}, accept={"acceptance_rate": {"min": 0.9}})
+    result = kit.run(recipe)
+    assert (result.status, result.exit_code) == ("accept", 4)
+    assert "acceptance_rate" in result.message
+    assert len(kit.dataset()) == result.accepted > 0
+    fine = kit.recipe(seeds=40, filters=[LONG_ENOUGH], teacher={"function": half_answers}, accept={"acceptance_rate": {"min": 0.1, "max": 0.9}})
+    assert kit.run(fine).exit_code == 0
+
+
+def test_a_verdict_given_while_generating_is_not_asked_for_again(kit: Any) -> None:
+    """Strategies judge with the recipe's own filters; the same record is not judged twice."""
+    from datalchemy.core.part import Check
+    from datalchemy.core.record import Record, Verdict
+
+    judged: Counter[str] = Counter()
+
+    class Counting(Check):
+        def check(self, record: Record) -> Verdict:
+            judged[str(record.lineage[-1].keys)] += 1
+            return self.kept(score=1.0)
+
+    generate = [{"use": "cot", "model": "teacher", "rollouts": 2, "verify": Counting.part_name()}]
+    result = kit.run(kit.recipe(seeds=5, generate=generate, filters=[Counting()], teacher={"mode": "think"}))
+    assert result.accepted == 5
+    assert max(judged.values()) == 1

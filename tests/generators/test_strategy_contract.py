@@ -10,6 +10,7 @@ from datalchemy.core.errors import RecipeError
 from datalchemy.core.part import Generator
 from datalchemy.core.record import Conversation, Record, Verdict, user
 from datalchemy.prompts import names as wordings
+from datalchemy.service.fielddocs import field_docs
 
 SEED = Record(
     content=Conversation(messages=(user("5 + 3?"),)), answer="8", tests="[]", fields={"topic": "sums"}, labels={"level": 1}, origin="0/0"
@@ -90,7 +91,7 @@ async def test_it_asks_only_for_what_it_declares(strategy, tools, yielded):
 def test_its_wordings_ship_and_its_settings_are_documented(strategy):
     assert set(strategy.prompts) <= set(wordings())
     assert inspect.getdoc(type(strategy))
-    undocumented = [name for name, field in type(strategy).model_fields.items() if not field.description]
+    undocumented = set(type(strategy).model_fields) - set(field_docs(type(strategy)))
     assert not undocumented
 
 
