@@ -64,7 +64,6 @@ def serve(path: Path, slots: int = 64, threads: int = 2, context: int = 1024) ->
     params.n_threads_http = slots + 4
     params.cache_ram_mib = 0
     params.fit_params = False
-    params.ui = False
     params.verbosity = -1
     params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
     server = xllamacpp.Server(params)

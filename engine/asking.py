@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..backends._guard import Guard
@@ -171,10 +172,11 @@ class Asker:
 class BoundModel:
     """The Model that a strategy or filter holds: an Asker bound to one part and one seed record."""
 
-    __slots__ = ("_asker", "_base", "_identity", "_seen", "capabilities", "name")
+    __slots__ = ("_asker", "_base", "_identity", "_resumed", "_seen", "capabilities", "name")
 
-    def __init__(self, asker: Asker, identity: Identity, seen: list[Reply], defaults: Sampling) -> None:
+    def __init__(self, asker: Asker, identity: Identity, seen: deque[Reply], defaults: Sampling, resumed: Callable[[], None]) -> None:
         self._asker = asker
+        self._resumed = resumed
         self._base = asker.endpoint.sampling.over(defaults)
         self._identity = identity
         self._seen = seen
@@ -224,6 +226,7 @@ class BoundModel:
     async def _ask(self, request: Request, path: str, sample: int) -> Reply:
         reply = await self._asker.ask(request, self._identity.call_seed(path, sample))
         self._seen.append(reply)
+        self._resumed()  # whatever the strategy does next is done for this seed: a crash there is blamed on it
         return reply
 
     def _sampling(self, own: Sampling | None) -> Sampling:

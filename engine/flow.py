@@ -73,6 +73,9 @@ class Root:
             self._accept(item)
         return self.rows
 
+    def _mark(self) -> None:
+        self.flow.mark(self.ordinal)
+
     def abandon(self) -> None:
         """Take back what was counted: the seed is pending."""
         for row in self.rows:
@@ -102,11 +105,11 @@ class Root:
         choice = stage.pick(flow.shared.run_seed, seed.record.id)
         name = stage.names[choice]
         generator = stage.generators[choice]
-        tools = Toolbox(flow.shared, name, seed.record.id, self.memo, generator.default_sampling)
+        tools = Toolbox(flow.shared, name, seed.record.id, self.memo, generator.default_sampling, self._mark)
         children: list[asyncio.Future[None]] = []
         made = 0
         flow.tally.start(stage.stage)
-        self.flow.mark(self.ordinal)
+        self._mark()
         try:
             async for record in generator.generate(seed.record, tools):
                 if made:
@@ -129,7 +132,7 @@ class Root:
     def _ended(self, stage: Generate, name: str, seed: Item, tools: Toolbox, made: int, error: Exception) -> None:
         """A candidate that came to nothing: refused by its own strategy, or failed."""
         path = (*seed.path, made)
-        replies = [{"key": reply.key, "text": reply.text, "finish_reason": reply.finish_reason} for reply in tools.seen[-3:]]
+        replies = [{"key": reply.key, "text": reply.text, "finish_reason": reply.finish_reason} for reply in tools.seen]
         if isinstance(error, Refused):
             note = orjson.dumps({"message": _clean(str(error)), "replies": replies})
             self._settle(
@@ -140,7 +143,7 @@ class Root:
 
     async def _in_line(self, turnstile: Turnstile, arrived: list[Item]) -> list[Item]:
         """Those of a seed's records that an ordered filter keeps, judged when it is the seed's turn."""
-        self.flow.mark(self.ordinal)
+        self._mark()
         try:
             verdicts = await turnstile.judge(self.ordinal, [item.record for item in arrived])
         except PartError as error:
@@ -152,7 +155,7 @@ class Root:
 
     async def _judge(self, gate: Gate, item: Item) -> Item | None:
         known = self.memo.get((id(item.record.content), gate.name))
-        self.flow.mark(self.ordinal)
+        self._mark()
         try:
             verdict = known[1] if known else await gate.verdict(item.record)
         except PartError as error:
@@ -169,7 +172,7 @@ class Root:
         return judged
 
     def _edit(self, edit: Edit, item: Item) -> Item | None:
-        self.flow.mark(self.ordinal)
+        self._mark()
         try:
             changed = edit.edit(item.record)
         except Exception as error:

@@ -224,9 +224,18 @@ class LedgerReader:
         return sorted(counted, key=lambda row: -row[4])
 
     def roots(self) -> Iterator[int]:
-        """Ordinals of the root seeds that are done, ascending."""
-        for (root,) in self.connection.execute(f"SELECT DISTINCT substr(path, 1, {ROOT_BYTES}) FROM candidates ORDER BY 1"):  # noqa: S608
-            yield int.from_bytes(root)
+        """Ordinals of the root seeds that are done, ascending; read page by page, as an open query would keep the log from shrinking."""
+        sql = f"SELECT DISTINCT substr(path, 1, {ROOT_BYTES}) FROM candidates WHERE path >= ? ORDER BY 1 LIMIT 10000"  # noqa: S608
+        first = 0
+        while page := self._rows(sql, (pack((first,)),)):
+            ordinals = [int.from_bytes(root) for (root,) in page]
+            yield from ordinals
+            first = ordinals[-1] + 1
+
+    def last_root(self) -> int:
+        """The greatest ordinal of a root seed that is done; -1 where none is."""
+        found = self._rows("SELECT MAX(path) FROM candidates")[0][0]
+        return unpack(found)[0] if found else -1
 
     def rows(self, status: str | None = None, stage: int | None = None) -> Iterator[Settled]:
         """Settled candidates in seed order."""

@@ -58,6 +58,10 @@ class Pump:
         """Roots launched whose tasks have not run yet: their candidates are not counted as started."""
         self.done_roots = reader.done_roots()
         self.exhausted = False
+        self.filled = reader.last_root()
+        """Seeds up to here were launched by earlier sessions: those that are pending among them are done in any case, so that
+        the first N in seed order are the same with and without an interruption."""
+        self._next = 0
         self.stopping: RunStopped | DatalchemyError | str = ""
         """Why nothing more is launched."""
         self.bug: BaseException | None = None
@@ -104,7 +108,11 @@ class Pump:
         return self.flow.tally.accepted(self.plan.last)
 
     def reached(self) -> bool:
-        return self.target is not None and self.accepted >= self.target
+        return self.target is not None and self.accepted >= self.target and not self._behind()
+
+    def _behind(self) -> bool:
+        """Whether seeds of earlier sessions are still to be done."""
+        return self._next <= self.filled and not self.exhausted
 
     def _finished(self) -> bool:
         if self.dropping:
@@ -116,13 +124,23 @@ class Pump:
         return (self.accepted + 1.0) / (self.done_roots + 1.0)
 
     def _wanted(self) -> bool:
-        if self.stopping or self.exhausted or self.reached():
+        """Whether another seed is to be launched now."""
+        if self.stopping or self.exhausted:
+            return False
+        return self._room() and (self._behind() or self._needed())
+
+    def _needed(self) -> bool:
+        if self.reached():
             return False
         if self.target is not None and self.live and self.accepted + len(self.live) * self._yield() >= self.target:
             return False
         if self.candidates is not None and sum(self.flow.tally.started.values()) + self._unstarted >= self.candidates:
             self.stop("budget")
             return False
+        return True
+
+    def _room(self) -> bool:
+        """Whether the models, and the line before an ordered filter, can take another seed."""
         lines = sum(turnstile.line for turnstile in self.plan.turnstiles)
         if len(self.live) - lines >= 2 * self.width or lines >= self.window:
             return False
@@ -133,7 +151,11 @@ class Pump:
         while launched < BURST and self._wanted():
             if not self._chunk and not await self._read():
                 break
-            self._launch(self._chunk.pop())
+            if not self._wanted():  # what was just read lies beyond what earlier sessions left
+                break
+            fed = self._chunk.pop()
+            self._next = fed.ordinal + 1
+            self._launch(fed)
             launched += 1
         return launched
 
@@ -147,6 +169,8 @@ class Pump:
             chunk = skipped
         self._chunk = chunk[::-1]
         self.exhausted = not chunk
+        if chunk:
+            self._next = chunk[0].ordinal
         return bool(chunk)
 
     def _launch(self, fed: Fed) -> None:
@@ -176,20 +200,15 @@ class Pump:
             self.done_roots += 1
         except RunStopped as stopped:
             root.abandon()
-            self._give_up_line(stopped)
+            self.stop(stopped)
+            for turnstile in self.plan.turnstiles:
+                turnstile.close(fed.ordinal, stopped)
         except asyncio.CancelledError:
             root.abandon()
             raise
         except DatalchemyError as error:
             root.abandon()
             self.stop(error)
-
-    def _give_up_line(self, stopped: RunStopped) -> None:
-        """This seed stays pending, and with it every later one that stands in line behind it."""
-        self.stop(stopped)
-        for task in list(self.live) if self.plan.ordered else ():
-            if task is not asyncio.current_task():
-                task.cancel()
 
     def _settled_at_once(self, fed: Fed) -> Settled | None:
         """Rows that give no seed, and seeds that processes died of."""

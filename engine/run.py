@@ -11,7 +11,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..core.errors import BudgetExhausted, DatalchemyError, RunPaused, RunStopped
+from ..core.backend import Backend
+from ..core.errors import BudgetExhausted, DatalchemyError, RecipeError, RunPaused, RunStopped
+from ..core.part import Edit
 from ..core.workers import WorkerPool
 from ..prompts import Wordings
 from .asking import Asker
@@ -255,12 +257,23 @@ async def _askers(
     for name in sorted({name for part in recipe.parts() for name in getattr(part, "needs", dict)()}):
         endpoint = recipe.models[name]
         backend = await stack.enter_async_context(endpoint.open())
+        _can(recipe, name, backend)
         heard = Heard(name, ledger)
         guard = Guard(backend, endpoint, rng=Random(f"{recipe.seed}:{name}"), on_event=heard)
         heard.asker = askers[name] = Asker(
             name, endpoint, guard, store, purse, reuse=recipe.reuse, run_started=started, before=before.get(name, {})
         )  # fmt: skip
     return askers
+
+
+def _can(recipe: Recipe, name: str, backend: Backend) -> None:
+    """The recipe was checked against what this kind of backend can do; the open one may do less. Raises RecipeError."""
+    for part in recipe.parts():
+        wanted = part.needs().get(name, frozenset()) if not isinstance(part, Edit) else frozenset()
+        if missing := sorted(wanted - backend.capabilities):
+            raise RecipeError(
+                f"{part.part_name()} needs {', '.join(missing)} of the model {name!r}, and its server cannot give that", f"models.{name}"
+            )
 
 
 class Heard:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -17,6 +18,10 @@ from .gates import Gate
 from .keys import Identity
 
 NO_DEFAULTS = Sampling()
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +44,24 @@ Memo = dict[tuple[int, str], tuple[Record, Verdict]]
 class Toolbox:
     """The Tools of one part, bound to one seed record (of a filter: to none)."""
 
-    __slots__ = ("_defaults", "_identity", "_memo", "_shared", "seen")
+    __slots__ = ("_defaults", "_identity", "_memo", "_resumed", "_shared", "seen")
 
-    def __init__(self, shared: Shared, part: str, record_id: str = "", memo: Memo | None = None, defaults: Sampling = NO_DEFAULTS) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        part: str,
+        record_id: str = "",
+        memo: Memo | None = None,
+        defaults: Sampling = NO_DEFAULTS,
+        resumed: Callable[[], None] = _nothing,
+    ) -> None:
         self._defaults = defaults
         self._shared = shared
         self._identity = Identity(shared.run_seed, part, record_id)
         self._memo = memo if memo is not None else {}
-        self.seen: list[Reply] = []
-        """Replies handed out, for the note of a candidate that comes to nothing."""
+        self._resumed = resumed
+        self.seen: deque[Reply] = deque(maxlen=3)
+        """The last replies handed out, for the note of a candidate that comes to nothing."""
 
     @property
     def language(self) -> str:
@@ -58,7 +72,7 @@ class Toolbox:
         return self._shared.workers
 
     def model(self, name: str) -> Model:
-        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults)
+        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults, self._resumed)
 
     def rng(self, path: str = "") -> Random:
         return self._identity.rng(path)

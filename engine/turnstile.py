@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from ..core.errors import RunStopped
 from ..core.record import Record, Verdict
 from .gates import Gate
 
@@ -19,13 +20,30 @@ class Turnstile:
         """The root seed whose turn it is."""
         self._line: dict[int, tuple[Sequence[Record], asyncio.Future[Sequence[Verdict]]]] = {}
         self._judging: asyncio.Task[None] | None = None
+        self._closed: tuple[int, RunStopped] | None = None
+
+    def close(self, root: int, why: RunStopped) -> None:
+        """`root` will not come: nobody after it can have a turn. Those in line, and those still to come, get `why`."""
+        if self._closed is not None and self._closed[0] <= root:
+            return
+        self._closed = (root, why)
+        for later in [other for other in self._line if other > root]:
+            _, future = self._line.pop(later)
+            if not future.done():
+                future.set_exception(why)
+                future.exception()
 
     @property
     def line(self) -> int:
         return len(self._line)
 
     async def judge(self, root: int, records: Sequence[Record]) -> Sequence[Verdict]:
-        """Wait until all seeds before `root` have passed; then the verdicts on its records. Raises PartError as a gate does."""
+        """Wait until all seeds before `root` have passed; then the verdicts on its records.
+
+        Raises PartError as a gate does, and RunStopped where an earlier seed was given up.
+        """
+        if self._closed is not None and root > self._closed[0]:
+            raise self._closed[1]
         future: asyncio.Future[Sequence[Verdict]] = asyncio.get_running_loop().create_future()
         self._line[root] = (records, future)
         if root == self.next and self._judging is None:

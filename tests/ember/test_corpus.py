@@ -1,6 +1,11 @@
 """The corpus: the same for the same seed, disjoint from what is held out, and exact."""
 
 import itertools
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,10 +18,12 @@ from datalchemy.ember.corpus import (
     held_out,
     held_out_problems,
     problem,
+    topic_of,
     truth,
 )
 from datalchemy.ember.problems.catalog import STORIES
 from datalchemy.ember.problems.compose import compose
+from datalchemy.ember.problems_file import write
 from datalchemy.ember.scenes import SCENES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,9 +39,9 @@ def test_a_longer_corpus_begins_with_the_shorter() -> None:
 
 
 def test_held_out_questions_never_occur_in_training() -> None:
-    kept = {item.question for item in held_out_problems(3, 100)}
-    asked = {turn.text for talk in conversations(1, 6000) for turn in talk if turn.role == "user"}
-    assert len(kept) == 100
+    kept = {item.question for item in held_out_problems(3, 60)}
+    asked = {turn.text for talk in conversations(1, 3000) for turn in talk if turn.role == "user"}
+    assert len(kept) == 60
     assert all(held_out(question) for question in kept)
     assert not kept & asked
     assert not any(held_out(question) for question in asked if truth(question) is not None)
@@ -73,7 +80,7 @@ def test_truth_of_garbage_is_none(text: str) -> None:
         "Tom has 5 apples. How many apples does Mia have now?",
         "Tom has 5 apples. How many apples does Tom have now? And why?",
         "Tom has 5 apples. She loses 2 of them. How many apples does Tom have now?",
-        "A car goes 60 km per hour for 0 hours. How many km is that in all?",
+        "A car goes 60 km per hour for 2 days. How many km is that in all?",
     ],
 )
 def test_what_is_no_well_formed_problem_has_no_truth(text: str) -> None:
@@ -95,6 +102,24 @@ def test_truth_of_known_problems(text: str, answer: str | None) -> None:
     assert truth(text) == answer
 
 
+def test_the_shipped_problems_are_held_out_and_exact() -> None:
+    path = Path(str(files("datalchemy.recipes"))) / "data" / "word-problems.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len({row["question"] for row in rows}) == 600
+    assert all(held_out(row["question"]) and truth(row["question"]) == row["answer"] for row in rows)
+
+
+def test_the_problems_file_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(20, tmp_path / name, 4)
+    assert (tmp_path / "one").read_text() == (tmp_path / "two").read_text()
+
+
+def test_the_corpus_needs_no_torch() -> None:
+    code = "import sys, datalchemy.ember.corpus; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_the_corpus_is_as_wide_as_it_claims() -> None:
     made = [problem(Random(seed)) for seed in range(3000)]
     assert len(KINDS) >= 14 and {item.kind for item in made} == set(KINDS)
@@ -105,7 +130,8 @@ def test_the_corpus_is_as_wide_as_it_claims() -> None:
 
 def test_a_topic_steers_the_problem() -> None:
     for topic in TOPICS:
-        assert problem(Random(1), topic).topic == topic
+        made = problem(Random(1), topic)
+        assert made.topic == topic == topic_of(made.question)
 
 
 def test_the_wording_of_the_prompt_is_read_but_not_learnt() -> None:

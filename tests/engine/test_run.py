@@ -457,3 +457,35 @@ def test_a_verdict_given_while_generating_is_not_asked_for_again(kit: Any) -> No
     result = kit.run(kit.recipe(seeds=5, generate=generate, filters=[Counting()], teacher={"mode": "think"}))
     assert result.accepted == 5
     assert max(judged.values()) == 1
+
+
+def test_a_killed_run_fills_its_gaps_before_it_counts(kit: Any, tmp_path: Path, fresh_home: Any) -> None:
+    """Later seeds were accepted, earlier ones were in flight when the process was killed: the first N are still the first N."""
+    whole = kit.recipe(seeds=30, target=10, out=tmp_path / "whole")
+    kit.run(whole)
+    kit.run(kit.recipe(seeds=30, target=25))
+    import sqlite3
+
+    ledger = sqlite3.connect(kit.out / ".run" / "ledger.db")
+    ledger.execute("DELETE FROM candidates WHERE path < ?", (bytes([0, 0, 0, 0, 7]),))  # seeds 0-6 never settled
+    ledger.commit()
+    ledger.close()
+    result = kit.run(kit.recipe(seeds=30, target=10))
+    assert result.accepted == 10
+    assert [row["id"] for row in kit.dataset()] == [row["id"] for row in kit.dataset(tmp_path / "whole")]
+
+
+@pytest.mark.parametrize("tokens", [400, 900])
+def test_a_budget_that_ends_in_a_line_neither_hangs_nor_changes_the_data(kit: Any, tmp_path: Path, fresh_home: Any, tokens: int) -> None:
+    """An ordered filter, and seeds given up for want of budget: those behind them wait for another day, in order."""
+    teacher = {"function": half_answers, "sampling": {"max_tokens": 30}, "max_in_flight": 16}
+    generate = [{"use": "answer", "model": "teacher", "samples": 2}]
+    whole = kit.recipe(seeds=60, out=tmp_path / "whole", generate=generate, teacher=teacher, filters=["exact"])
+    kit.run(whole)
+    fresh_home()
+    first = kit.run(kit.recipe(seeds=60, generate=generate, teacher=teacher, filters=["exact"], budget={"tokens": tokens}))
+    assert first.status == "budget"
+    assert balanced(first.counts)
+    second = kit.run(kit.recipe(seeds=60, generate=generate, teacher=teacher, filters=["exact"]))
+    assert second.status == "complete"
+    assert [row["id"] for row in kit.dataset()] == [row["id"] for row in kit.dataset(tmp_path / "whole")]
