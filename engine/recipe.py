@@ -158,23 +158,31 @@ class Recipe(Frozen):
     task: str = ""
     """In words, what the data is for."""
     purpose: Purpose = Purpose()
+    """What it is made for, for the report: `{stage: cold-start, evaluate: [gsm8k]}`."""
     language: str = "en"
     """Of the wordings."""
     models: Mapping[str, AnyEndpoint] = {}
+    """Models by names of your own, each with `use:`."""
     seeds: Seeds | None = None
+    """What strategies start from; only strategies that start from nothing (magpie) do without."""
     generate: tuple[Stage, ...] = Field(min_length=1)
+    """The stages, in order; the accepted records of one seed the next."""
     filters: tuple[AnyFilter, ...] = ()
     """Judge the records of the last stage."""
     target: int | None = Field(default=None, ge=1)
     """Accepted records of the last stage; absent: everything that the seeds give."""
     budget: Budget = Budget()
+    """Ceilings of tokens, dollars, hours, candidates."""
     accept: Mapping[str, Threshold] = {}
     """Thresholds on the finished set, by measure."""
     output: Output = Output()
+    """Where OUT is, and how the dataset looks."""
     prompts: Mapping[str, str] = {}
     """Wordings replaced: name -> file (.j2) or text."""
     checks: Checks = Checks()
+    """A look at the first answers, which pauses a run whose settings are off."""
     reuse: Reuse = Reuse()
+    """Which stored responses are good enough."""
     base: Path = Field(default=Path(), exclude=True)
     """Folder that relative paths of the recipe start from."""
 
