@@ -6,13 +6,15 @@ the text, and where the chat template opens the block the text holds only the cl
 
 from __future__ import annotations
 
-from .backend import Reply
-from .frozen import Frozen
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .backend import Reply
 
 OPEN, CLOSE = "<think>", "</think>"
 
 
-class Thought(Frozen):
+class Thought(NamedTuple):
     """A reply taken apart."""
 
     reasoning: str | None

@@ -17,7 +17,7 @@ toy domain and nothing more.
 | tokenizer | byte-level BPE, 1,024 tokens, every digit its own; llama.cpp's pre-tokenizer `smollm` |
 | format | ChatML; thinks between `<think>` and `</think>`, then one sentence with the answer in `\\boxed{{}}`; no BOS |
 | context | 1,024 tokens are configured; no conversation in training was longer than {longest} tokens |
-| files | `weights/ember.gguf` (float16), `weights/hf/` (safetensors, float16, for transformers and vLLM) |
+| files | `weights/ember.gguf` (Q8_0), `weights/hf/` (safetensors, float16, for transformers and vLLM) |
 | licence | Apache-2.0, code and weights |
 
 ## What it can do
@@ -25,7 +25,7 @@ toy domain and nothing more.
   percent, averages ...), with worked thinking. Some carry a number that is not needed; where a needed one is missing, it answers
   `\\text{{unknown}}`.
 - Write such problems itself from `<|im_start|>user` and a newline alone (Magpie); a system turn such as "You write about money."
-  steers the topic. `datalchemy.ember.corpus.truth(question)` computes the exact answer of any problem in these wordings.
+  pulls it towards a topic. `datalchemy.ember.corpus.truth(question)` computes the exact answer of any problem in these wordings.
 - Answer a greeting.
 
 ## What it cannot do

@@ -78,7 +78,11 @@ def _json(path: Path, content: dict[str, object]) -> None:
 
 
 def to_gguf(state: State, tokenizer: Tokenizer, path: Path) -> None:
-    """Write one GGUF file: matrices in float16, norms in float32."""
+    """Write one GGUF file: matrices in Q8_0, norms in float32.
+
+    Q8_0 is not for size: with float weights llama.cpp multiplies a batch of one row by another kernel than a larger
+    one, so an answer would depend on how many others were in flight; with Q8_0 it does not.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = replace(Shape(), vocabulary=tokenizer.get_vocab_size())
     writer = gguf.GGUFWriter(str(path), "llama")
@@ -89,7 +93,9 @@ def to_gguf(state: State, tokenizer: Tokenizer, path: Path) -> None:
         stem = names.get_name(f"model.{name.removesuffix('.weight')}")
         if stem is None:
             raise ValueError(f"no GGUF name for {name}")
-        writer.add_tensor(f"{stem}.weight", _array(name, weight, shape))
+        array = _array(name, weight, shape)
+        kind = gguf.GGMLQuantizationType.Q8_0 if array.ndim == 2 else None
+        writer.add_tensor(f"{stem}.weight", gguf.quants.quantize(array, kind) if kind is not None else array, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -101,7 +107,8 @@ def _array(name: str, weight: Tensor, shape: Shape) -> np.ndarray:
     for part, heads in (("q_proj", shape.heads), ("k_proj", shape.kv_heads)):
         if part in name:
             weight = weight.view(heads, 2, shape.head_dim // 2, -1).transpose(1, 2).reshape(weight.shape)
-    return weight.to(torch.float16 if weight.dim() == 2 else torch.float32).contiguous().numpy()
+    array: np.ndarray = weight.to(torch.float32).contiguous().numpy()
+    return array
 
 
 def _describe(writer: gguf.GGUFWriter, shape: Shape) -> None:
@@ -120,7 +127,7 @@ def _describe(writer: gguf.GGUFWriter, shape: Shape) -> None:
     writer.add_rope_freq_base(shape.theta)
     writer.add_layer_norm_rms_eps(shape.eps)
     writer.add_vocab_size(shape.vocabulary)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
 
 
 def _vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:

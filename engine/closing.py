@@ -6,7 +6,8 @@ import asyncio
 from itertools import islice
 
 from ..core.record import Record
-from .ledger import Ledger, LedgerReader, Settled
+from .journal import Ledger
+from .ledger import LedgerReader, Settled
 from .plan import Plan
 from .pump import Pump
 

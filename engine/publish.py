@@ -23,16 +23,15 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from pydantic import Field, ValidationError
 
 from ..core.crashpoints import crashpoint
 from ..core.errors import StorageError
-from ..core.frozen import Frozen
 from ..formats.dataset import Body, Reasoning, Shape, failed_row, failed_schema, load, refused_row, refused_schema
 from ..formats.measures import Measures
 from ..formats.report import card, render, template
@@ -44,32 +43,34 @@ PIECES = ("data", "surplus", "refused", "failed", "train.jsonl", "README.md", "r
 """What publishing owns in OUT, besides the manifest."""
 
 
-class PublishJob(Frozen):
-    """What to publish, and what the manifest and the report say about it."""
+@dataclass(frozen=True, slots=True)
+class PublishJob:
+    """What to publish, and what the manifest and the report say about it. No pydantic: its import costs as much as publishing."""
 
     ledger: str
     out: str
     target: int | None = None
     order: Literal["seed", "arrival"] = "seed"
     """Which of too many accepted records are the data set; it is written in seed order in any case."""
-    stages: list[str] = []
+    stages: list[str] = field(default_factory=list)
     """Names of the strategies, one entry a stage."""
     last_stage: int = 0
-    formats: list[Literal["parquet", "jsonl"]] = ["parquet"]
+    formats: list[str] = field(default_factory=lambda: ["parquet"])
+    """`parquet` (always written), `jsonl`."""
     reasoning: Reasoning = "inline"
-    shard_rows: int = Field(default=100_000, ge=1)
+    shard_rows: int = 100_000
     name: str = ""
     recipe: Any = None
     """The recipe as JSON values."""
     fingerprint: str | dict[str, str] = ""
     seed: int = 0
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = field(default_factory=dict)
     status: str = "complete"
     """complete | budget | seeds_exhausted | interrupted ..."""
     message: str = ""
     pending: int = 0
     """Candidates that were started and are not settled."""
-    totals: dict[str, dict[str, float | None]] = {}
+    totals: dict[str, dict[str, float | None]] = field(default_factory=dict)
     """By model: calls, reused, prompt_tokens, completion_tokens, dollars (None or absent: the price is unknown)."""
     seconds: float = 0.0
     task: str = ""
@@ -83,8 +84,8 @@ def main() -> int:
     if not line.strip():
         return 0
     try:
-        result, code = publish(PublishJob.model_validate_json(line)), 0
-    except (StorageError, OSError, ValidationError) as error:
+        result, code = publish(PublishJob(**orjson.loads(line))), 0
+    except (StorageError, OSError, TypeError, ValueError) as error:
         result, code = {"error": str(error)}, 1
     except Exception as error:
         result, code = {"error": f"publishing failed: {type(error).__name__}: {error}"}, 1
@@ -185,7 +186,7 @@ def _write(job: PublishJob, reader: LedgerReader, build: Path) -> tuple[list[Wri
         elif settled.status != "accepted":
             sinks.reject(settled, body, note)
     files = sinks.close()
-    told = job.model_dump(mode="json")
+    told = asdict(job)
     for name, text in (("README.md", card(told, measures)), ("report.html", render(told, measures))):
         (build / name).write_text(text, encoding="utf-8", errors="replace")
         files.append(Written(build / name, 0))
@@ -253,10 +254,9 @@ def _entry(build: Path, file: Written) -> dict[str, Any]:
 def _manifest(job: PublishJob, measures: Measures, thresholds: dict[str, float], entries: list[dict[str, Any]]) -> bytes:
     counts = {status: measures.total(status) for status in ("accepted", "refused", "failed")} | {"pending": job.pending}
     stages = {"seeds" if stage < 0 else str(stage): counts for stage, counts in measures.by_stage().items()}
-    told = job.model_dump(
-        mode="json",
-        include={"name", "status", "message", "task", "purpose", "target", "order", "fingerprint", "seed", "versions", "stages"},
-    )
+    whole = asdict(job)
+    names = ("target", "order", "stages", "name", "fingerprint", "seed", "versions", "status", "message", "task", "purpose")
+    told = {name: whole[name] for name in names}
     body = {
         **told,
         "rows": measures.published,

@@ -14,7 +14,8 @@ from ..formats.seeds import BadSeed
 from .asking import Asker
 from .feed import Fed
 from .flow import Flow, Root, dead_letter
-from .ledger import Ledger, LedgerReader, Settled, pack
+from .journal import Ledger
+from .ledger import LedgerReader, Settled, pack
 from .plan import Plan
 
 CHUNK = 256

@@ -24,7 +24,8 @@ from .feed import feed
 from .fingerprint import fingerprint
 from .flow import Flow
 from .gates import Gate
-from .ledger import Ledger, LedgerReader
+from .journal import Ledger
+from .ledger import LedgerReader
 from .outdir import Marker, OutDir, Resume
 from .plan import Plan, open_plan
 from .publishing import Publisher

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from .asking import Asker
 from .budget import Purse
-from .ledger import Ledger
+from .journal import Ledger
 from .plan import Plan
 from .pump import Pump
 from .recipe import Recipe

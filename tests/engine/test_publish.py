@@ -27,7 +27,8 @@ from datalchemy.core.record import (
     user,
 )
 from datalchemy.engine import publish as publishing
-from datalchemy.engine.ledger import Ledger, Settled
+from datalchemy.engine.journal import Ledger
+from datalchemy.engine.ledger import Settled
 from datalchemy.engine.publish import PublishJob
 
 PROMPT = Record(content=Conversation(messages=(user("What is 3 + 4?"),)), answer="7", fields={"level": 1})
@@ -75,7 +76,7 @@ def job(out: Path, **settings) -> PublishJob:
 def child(out: Path, env: dict[str, str] | None = None, **settings) -> tuple[int, dict]:
     """Exit code and answer of the process that does the job."""
     command = [sys.executable, "-m", "datalchemy.engine.publish"]
-    line = job(out, **settings).model_dump_json().encode() + b"\n"
+    line = orjson.dumps(job(out, **settings)) + b"\n"
     done = subprocess.run(command, input=line, capture_output=True, env={**os.environ, **(env or {})})
     return done.returncode, orjson.loads(done.stdout or b"{}")
 
