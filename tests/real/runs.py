@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 INSTALLED = Path(sys.executable).with_name("datalchemy")
-LIMIT_S = 300
+LIMIT_S = 150
 
 
 class Ended(NamedTuple):

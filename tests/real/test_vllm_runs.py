@@ -11,6 +11,12 @@ from runs import Command
 pytestmark = pytest.mark.real
 
 
+@pytest.fixture
+def model(url: str) -> tuple[str, ...]:
+    """A server that ends in the middle is told after some seconds, not minutes."""
+    return ("--model", f"{url}#ember", "--set", "models.teacher.patience_s=10")
+
+
 def checked_manifest(command: Command, out: str) -> dict:
     """The manifest, after every file it lists was compared with it."""
     manifest = command.manifest(out)
@@ -27,8 +33,8 @@ def boxed(text: str) -> str:
     return re.findall(r"\\boxed\{([^{}]*)\}", text)[-1]
 
 
-def test_the_demos_recipe_from_end_to_end(url: str, command: Command) -> None:
-    words = ("cold-start-cot", "--model", f"{url}#ember", "--out", "out")
+def test_the_demos_recipe_from_end_to_end(model: tuple[str, ...], command: Command) -> None:
+    words = ("cold-start-cot", *model, "--out", "out")
     first = command.run(*words, "--target", "40")
     assert first.code == 0, first.told
     assert (first.result["status"], first.result["accepted"], first.result["counts"]["failed"]) == ("complete", 40, 0)
@@ -57,8 +63,8 @@ def test_the_demos_recipe_from_end_to_end(url: str, command: Command) -> None:
     assert 0 < fresh < first.spent["calls"], "the raised target paid for more than the difference"
 
 
-def test_magpie_draws_its_questions_from_vllm(url: str, command: Command) -> None:
-    ended = command.run("magpie", "--model", f"{url}#ember", "--target", "8", "--out", "out")
+def test_magpie_draws_its_questions_from_vllm(model: tuple[str, ...], command: Command) -> None:
+    ended = command.run("magpie", *model, "--target", "8", "--out", "out")
     assert ended.code == 0, ended.told
     rows = command.rows("out")
     assert len(rows) == checked_manifest(command, "out")["rows"] == 8
