@@ -165,6 +165,7 @@ class Asker:
         if known is None or (known.done() and (known.cancelled() or known.exception())):
             if len(self._tokenized) > 1000:
                 self._tokenized.clear()
+            self.sends += 1
             known = self._tokenized[key] = asyncio.ensure_future(self.guard.tokenize(messages, add_generation_prompt=add_generation_prompt))
         return await asyncio.shield(known)
 
@@ -218,9 +219,11 @@ class BoundModel:
         return await self._asker.tokenize(plain, add_generation_prompt)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        self._asker.sends += 1
         return await self._asker.guard.embed(texts)
 
     async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        self._asker.sends += 1
         return await self._asker.guard.score(pairs)
 
     async def _ask(self, request: Request, path: str, sample: int) -> Reply:
