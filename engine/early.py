@@ -19,13 +19,15 @@ class EarlyLook:
         self.seen = self.cut = self.unreasoned = 0
         self.pause: Callable[[RunPaused], None] = lambda _: None
 
-    def see(self, stage: int, record: Record) -> None:
+    def see(self, record: Record | None, refused: str = "") -> None:
+        """A judged record of the last stage, or the reason for which a strategy itself refused what it made."""
         if not self.left:
             return
         self.left -= 1
         self.seen += 1
-        self.cut += record.labels.get("finish_reason") == "length"
-        self.unreasoned += any(v.outcome == "refuse" and v.reason.startswith("no_thinking") for v in record.verdicts)
+        self.cut += refused == "cut" or (record is not None and record.labels.get("finish_reason") == "length")
+        reasons = [v.reason for v in record.verdicts if v.outcome == "refuse"] if record is not None else [refused]
+        self.unreasoned += any(reason.startswith("no_thinking") for reason in reasons)
         if not self.left and (message := self._off()):
             self.pause(RunPaused(f"{message} The run is paused; what was paid for is kept."))
 

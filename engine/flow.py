@@ -35,7 +35,7 @@ class Flow:
     """What all root seeds of a run share on their way."""
 
     def __init__(
-        self, plan: Plan, shared: Shared, tally: Tally, *, mark: Callable[[int], None], looked_at: Callable[[int, Record], None]
+        self, plan: Plan, shared: Shared, tally: Tally, *, mark: Callable[[int], None], looked_at: Callable[[Record | None, str], None]
     ) -> None:
         self.plan = plan
         self.shared = shared
@@ -43,7 +43,7 @@ class Flow:
         self.mark = mark
         """Notes which seed the process is busy with, so that a crash can be blamed on it."""
         self.looked_at = looked_at
-        """Sees each judged record of the last stage (the check on early answers)."""
+        """Sees each judged record of the last stage, or why its strategy refused (the check on early answers)."""
         self.judges_seeds = SEEDS in plan.names
 
 
@@ -134,6 +134,8 @@ class Root:
         path = (*seed.path, made)
         replies = [{"key": reply.key, "text": reply.text, "finish_reason": reply.finish_reason} for reply in tools.seen]
         if isinstance(error, Refused):
+            if stage.stage == self.flow.plan.last:
+                self.flow.looked_at(None, error.reason)
             note = orjson.dumps({"message": _clean(str(error)), "replies": replies})
             self._settle(
                 Settled(path, stage.stage, name, "refused", seed.record.id, name, _clean(str(error)), error.score, seed.record.dump(), note)
@@ -188,7 +190,7 @@ class Root:
 
     def _refuse(self, item: Item, gate: Gate, verdict: Verdict) -> None:
         if item.stage == self.flow.plan.last:
-            self.flow.looked_at(item.stage, item.record)
+            self.flow.looked_at(item.record, "")
         reason = verdict.reason or ("abstained" if verdict.outcome == "abstain" else "refused")
         self._settle(
             Settled(
@@ -198,7 +200,7 @@ class Root:
 
     def _accept(self, item: Item) -> None:
         if item.stage == self.flow.plan.last:
-            self.flow.looked_at(item.stage, item.record)
+            self.flow.looked_at(item.record, "")
         self._settle(Settled(item.path, item.stage, item.strategy, "accepted", item.record.id, "", "", None, item.record.dump(), b""))
 
     def _settle(self, row: Settled) -> None:

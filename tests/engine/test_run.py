@@ -377,6 +377,25 @@ def test_cut_answers_pause_the_run_and_name_the_setting(kit: Any) -> None:
     assert result.counts.started < 200
 
 
+@pytest.mark.parametrize("filters", [[], ["think_format"]])
+def test_cut_thinking_pauses_a_reasoning_run_too(kit: Any, filters: list[str]) -> None:
+    generate = [{"use": "cot", "model": "teacher", "rollouts": 1, "verify": None}]
+    recipe = kit.recipe(
+        seeds=200, generate=generate, filters=filters, teacher={"mode": "think", "sampling": {"max_tokens": 12}}, checks={"sample": 20}
+    )
+    result = kit.run(recipe)
+    assert (result.status, result.exit_code) == ("paused", 2)
+    assert "models.teacher.sampling.max_tokens" in result.message
+
+
+def test_missing_reasoning_pauses_the_run(kit: Any) -> None:
+    generate = [{"use": "cot", "model": "teacher", "rollouts": 1}]
+    recipe = kit.recipe(seeds=200, generate=generate, filters=["think_format"], teacher={"mode": "digest"}, checks={"sample": 20})
+    result = kit.run(recipe)
+    assert (result.status, result.exit_code) == ("paused", 2)
+    assert "no reasoning" in result.message
+
+
 def test_nothing_is_spent_on_a_bad_recipe(kit: Any) -> None:
     for fields, words in [
         ({"generate": [{"use": "answer", "model": "teecher"}]}, "did you mean 'teacher'"),
@@ -437,7 +456,9 @@ def test_a_set_that_misses_a_threshold_is_written_and_ends_with_four(kit: Any) -
     assert (result.status, result.exit_code) == ("accept", 4)
     assert "acceptance_rate" in result.message
     assert len(kit.dataset()) == result.accepted > 0
-    fine = kit.recipe(seeds=40, filters=[LONG_ENOUGH], teacher={"function": half_answers}, accept={"acceptance_rate": {"min": 0.1, "max": 0.9}})
+    fine = kit.recipe(
+        seeds=40, filters=[LONG_ENOUGH], teacher={"function": half_answers}, accept={"acceptance_rate": {"min": 0.1, "max": 0.9}}
+    )
     assert kit.run(fine).exit_code == 0
 
 

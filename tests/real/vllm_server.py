@@ -1,4 +1,7 @@
-"""A vLLM server with ember's weights, on the CPU: `python vllm_server.py PYTHON PORT` serves until it is ended."""
+"""A vLLM server with ember's weights, on the CPU.
+
+`python vllm_server.py PYTHON PORT` serves until it is ended; `python vllm_server.py --wait PORT PID` waits until that server answers.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 MODEL = Path(__file__).resolve().parents[2] / "ember" / "weights" / "hf"
@@ -46,13 +50,8 @@ class VllmServer:
             self._process = subprocess.Popen(
                 command(self._python, self.port), env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
             )
-        deadline = time.monotonic() + START_S
-        while not self._answers():
-            ended = self._process.poll()
-            if ended is not None or time.monotonic() > deadline:
-                tail = self._log.read_text(errors="replace")[-5000:]
-                raise AssertionError(f"vLLM {'is not up' if ended is None else f'ended with {ended}'}:\n{tail}")
-            time.sleep(0.5)
+        if not wait(self.port, lambda: self._process.poll() is None):
+            raise AssertionError(f"vLLM is not up ({self._process.poll()}):\n{self._log.read_text(errors='replace')[-5000:]}")
 
     def kill(self) -> None:
         """SIGKILL to the server and its engine."""
@@ -62,14 +61,29 @@ class VllmServer:
             self._process.wait()
             self._process = None
 
-    def _answers(self) -> bool:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+def running(pid: int) -> bool:
+    """Whether a process runs, of which another is the parent (an ended one that nobody waited for has no command line)."""
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return False
+
+
+def wait(port: int, alive: Callable[[], bool]) -> bool:
+    """Whether it answers, within START_S and while it is alive."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_S
+    while alive() and time.monotonic() < deadline:
         try:
-            with opener.open(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+            with opener.open(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
                 return answer.status == 200
         except OSError:
-            return False
+            time.sleep(0.5)
+    return False
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--wait":
+        port, pid = map(int, sys.argv[2:])
+        sys.exit(not wait(port, lambda: running(pid)))
     os.execve(sys.argv[1], command(Path(sys.argv[1]), int(sys.argv[2])), environment())
