@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Whether a folder holds the whole demo: `python check_demo.py OUT N`. Ends with an AssertionError where it does not."""
 
 from __future__ import annotations

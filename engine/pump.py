@@ -162,12 +162,12 @@ class Pump:
 
     async def _read(self) -> bool:
         """Fetch the next seeds; False when there are none."""
-        chunk = await asyncio.to_thread(list, islice(self.seeds, CHUNK))
-        if not self.plan.ordered:
-            skipped = [fed for fed in chunk if not fed.done]
-            if chunk and not skipped:
-                return await self._read()
-            chunk = skipped
+        chunk: list[Fed] = []
+        while not chunk:
+            read = await asyncio.to_thread(list, islice(self.seeds, CHUNK))
+            chunk = read if self.plan.ordered else [fed for fed in read if not fed.done]
+            if not read:
+                break
         self._chunk = chunk[::-1]
         self.exhausted = not chunk
         if chunk:

@@ -35,7 +35,7 @@ async def test_contract(check, backend: HttpBackend) -> None:
 
 async def test_embeddings_of_a_chat_model_are_refused_in_vllms_words(backend: HttpBackend) -> None:
     """The one check of the contract that does not apply: vLLM serves a generating model or an embedding one."""
-    with pytest.raises((CallError, BackendFatal), match="(?i)embedding|not found|404"):
+    with pytest.raises((CallError, BackendFatal), match=r"(?i)embedding|not found|404"):
         await backend.embed(["one"])
 
 

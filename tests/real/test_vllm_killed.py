@@ -31,7 +31,17 @@ def stored(home: Path) -> int:
 
 def test_a_killed_server_costs_nothing_but_time(own_server: VllmServer, command: Command) -> None:
     own_server.start()
-    words = ("cold-start-cot", "--model", f"{own_server.url}#ember", "--target", "50", "--out", "out", "--set", "models.teacher.patience_s=3")
+    words = (
+        "cold-start-cot",
+        "--model",
+        f"{own_server.url}#ember",
+        "--target",
+        "50",
+        "--out",
+        "out",
+        "--set",
+        "models.teacher.patience_s=3",
+    )
     running = command.start("run", *words)
     deadline = time.monotonic() + LIMIT_S
     while stored(command.folder / "home") < ENOUGH:

@@ -24,7 +24,12 @@ START_S = 300
 def command(python: Path, port: int) -> list[str]:
     """As in docs/vllm.md. (Without chunked prefill, because a seeded request whose prompt is split ends vLLM 0.32 on a CPU. The module rather than `vllm serve`: that command of the CPU wheel does not find its own metadata.)"""
     served = ["--model", str(MODEL), "--served-model-name", "ember", "--enforce-eager", "--host", "127.0.0.1", "--port", str(port)]
-    told = ["--no-enable-chunked-prefill", "--enable-prompt-tokens-details", "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
+    told = [
+        "--no-enable-chunked-prefill",
+        "--enable-prompt-tokens-details",
+        "--structured-outputs-config",
+        '{"backend": "xgrammar", "disable_any_whitespace": true}',
+    ]
     return [str(python), "-m", "vllm.entrypoints.openai.api_server", *served, *told]
 
 
