@@ -114,6 +114,10 @@ class Generator(Part):
     default_sampling: ClassVar[Sampling] = Sampling()
     """What its calls use where neither the strategy nor the model sets a parameter."""
 
+    def judges(self) -> Sequence[str]:
+        """Filters of the recipe, by name, that it cannot do without while it generates."""
+        return ()
+
     @abstractmethod
     def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:
         """Yield the records that one seed gives rise to (each made by `seed.derive(...)`)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import RecipeError, nearest
 from ..core.part import Filter, Generator
+from ..formats.measures import NAMES
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -18,6 +19,13 @@ def check(recipe: Recipe) -> None:
     _seeds(recipe)
     _prompts(recipe)
     _closing(recipe)
+    _judges(recipe)
+    for name in recipe.accept:
+        if name not in NAMES and not name.startswith("mean_"):
+            raise RecipeError(
+                f"there is no measure {name!r}; {nearest(name, (*NAMES, 'mean_pass_rate'))}, and mean_... of other labels and scores",
+                f"accept.{name}",
+            )
 
 
 def _places(recipe: Recipe) -> Iterator[tuple[str, Generator | Filter]]:
@@ -89,3 +97,16 @@ def _closing(recipe: Recipe) -> None:
     for part in inner:
         if isinstance(part, Filter) and part.closing:
             raise RecipeError(f"{part.part_name()!r} needs the finished set: it can only stand in the recipe's last `filters`", "filters")
+
+
+def _judges(recipe: Recipe) -> None:
+    """Strategies judge with the filters of the last stage, those that need no order and no whole set."""
+    last = [*recipe.generate[-1].filters, *recipe.filters]
+    usable = {part.part_name() for part in last if isinstance(part, Filter) and not part.ordered and not part.closing}
+    for where, part in _places(recipe):
+        for name in part.judges() if isinstance(part, Generator) else ():
+            if name not in usable:
+                raise RecipeError(
+                    f"{part.part_name()} judges with the filter {name!r}, which the last stage does not have; {nearest(name, usable)}",
+                    where,
+                )

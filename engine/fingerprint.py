@@ -39,8 +39,9 @@ def fingerprint(recipe: Recipe) -> dict[str, str]:
         out["seeds"] = recipe.seeds.fingerprint(recipe.base)
         _parts(out, "seeds.filters", dumped["seeds"]["filters"])
     for i, stage in enumerate(dumped["generate"]):
-        for branch in stage["branches"]:
-            out[f"generate[{i}].{branch['generator']['use']}"] = _hash(branch)
+        for b, branch in enumerate(stage["branches"]):
+            place = f"generate[{i}]" if len(stage["branches"]) == 1 else f"generate[{i}].mix[{b}]"
+            out[f"{place}.{branch['generator']['use']}"] = _hash(branch)
         _parts(out, f"generate[{i}].filters", stage["filters"])
     _parts(out, "filters", dumped["filters"])
     names = sorted({name for part in recipe.parts() for name in part.prompts})

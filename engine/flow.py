@@ -11,7 +11,7 @@ import orjson
 from ..core.errors import CallError, DatalchemyError, PartError, RecipeError, Refused, RunStopped, StorageError
 from ..core.part import Edit
 from ..core.record import Record, Verdict
-from .gates import Gate
+from .gates import Gate, was_cancelled
 from .ledger import Path_, Settled
 from .plan import Generate, Operation, Plan
 from .tally import SEEDS, Tally
@@ -92,9 +92,8 @@ class Root:
             operation = operations[at]
             at += 1
             if isinstance(operation, Generate):
-                if item.stage != SEEDS or self.flow.judges_seeds:
-                    self._accept(item)
-                await self._generate(operation, item, operations, at, arrived)
+                if (item.stage == SEEDS and not self.flow.judges_seeds) or self._accept(item):
+                    await self._generate(operation, item, operations, at, arrived)
                 return
             item = self._edit(operation, item) if isinstance(operation, Edit) else await self._judge(operation, item)
         if item is not None:
@@ -119,23 +118,28 @@ class Root:
                 children.append(asyncio.ensure_future(self._walk(child, operations, at, arrived)))
             if not made:
                 self._ended(stage, name, seed, tools, made, Refused("nothing", "the strategy gave no record"))
-        except (RunStopped, StorageError, RecipeError, asyncio.CancelledError):
+        except (RunStopped, StorageError, RecipeError):
             for task in children:
                 task.cancel()
             raise
-        except Exception as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and was_cancelled():
+                for task in children:
+                    task.cancel()
+                raise
             if made:
                 flow.tally.start(stage.stage)
             self._ended(stage, name, seed, tools, made, error)
         await _together(children)
 
-    def _ended(self, stage: Generate, name: str, seed: Item, tools: Toolbox, made: int, error: Exception) -> None:
+    def _ended(self, stage: Generate, name: str, seed: Item, tools: Toolbox, made: int, error: BaseException) -> None:
         """A candidate that came to nothing: refused by its own strategy, or failed."""
         path = (*seed.path, made)
-        replies = [{"key": reply.key, "text": reply.text, "finish_reason": reply.finish_reason} for reply in tools.seen]
+        replies = [{"key": reply.key, "text": _utf8(reply.text), "finish_reason": reply.finish_reason} for reply in tools.seen]
         if isinstance(error, Refused):
             if stage.stage == self.flow.plan.last:
-                self.flow.looked_at(None, error.reason)
+                cut = any(reply.finish_reason == "length" for reply in tools.seen)
+                self.flow.looked_at(None, "cut" if cut else error.reason)
             note = orjson.dumps({"message": _clean(str(error)), "replies": replies})
             self._settle(
                 Settled(path, stage.stage, name, "refused", seed.record.id, name, _clean(str(error)), error.score, seed.record.dump(), note)
@@ -177,12 +181,11 @@ class Root:
         self._mark()
         try:
             changed = edit.edit(item.record)
-        except Exception as error:
-            self._settle(
-                _failed(
-                    item.path, item.stage, item.strategy, item.record, PartError(f"edit_error: {edit.part_name()} raised {error!r}"), []
-                )
-            )
+            if not isinstance(changed, Record):
+                raise TypeError(f"an edit gives a record, not {type(changed).__name__}")
+        except (Exception, SystemExit) as error:
+            raised = PartError(f"edit_error: {edit.part_name()} raised {error!r}")
+            self._settle(_failed(item.path, item.stage, item.strategy, item.record, raised, []))
             return None
         if changed is item.record:
             return item
@@ -192,23 +195,30 @@ class Root:
         if item.stage == self.flow.plan.last:
             self.flow.looked_at(item.record, "")
         reason = verdict.reason or ("abstained" if verdict.outcome == "abstain" else "refused")
-        self._settle(
-            Settled(
-                item.path, item.stage, item.strategy, "refused", item.record.id, gate.name, reason, verdict.score, item.record.dump(), b""
-            )
-        )
+        self._settle_record(item, "refused", gate.name, _clean(reason), verdict.score)
 
-    def _accept(self, item: Item) -> None:
+    def _accept(self, item: Item) -> bool:
+        """Whether it could be: a record that cannot be written is failed."""
         if item.stage == self.flow.plan.last:
             self.flow.looked_at(item.record, "")
-        self._settle(Settled(item.path, item.stage, item.strategy, "accepted", item.record.id, "", "", None, item.record.dump(), b""))
+        return self._settle_record(item, "accepted", "", "", None)
+
+    def _settle_record(self, item: Item, status: str, by: str, reason: str, score: float | None) -> bool:
+        try:
+            row = Settled(item.path, item.stage, item.strategy, status, item.record.id, by, reason, score, item.record.dump(), b"")
+        except ValueError as error:  # pydantic's words for a value that JSON or UTF-8 cannot hold
+            unfit = PartError(f"bad_record: the record cannot be written ({error})")
+            self._settle(_failed(item.path, item.stage, item.strategy, self.seed, unfit, []))
+            return False
+        self._settle(row)
+        return True
 
     def _settle(self, row: Settled) -> None:
         self.rows.append(row)
         self.flow.tally.settle(row)
 
 
-def _failed(path: Path_, stage: int, strategy: str, record: Record, error: Exception, replies: list[dict[str, str]]) -> Settled:
+def _failed(path: Path_, stage: int, strategy: str, record: Record, error: BaseException, replies: list[dict[str, str]]) -> Settled:
     if isinstance(error, CallError):
         reason, raw = error.reason, error.raw[:RAW_CAP]
     elif isinstance(error, PartError):
@@ -222,9 +232,14 @@ def _failed(path: Path_, stage: int, strategy: str, record: Record, error: Excep
     )
 
 
+def _utf8(text: str) -> str:
+    """Without lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _clean(text: str) -> str:
     """A reason fit for a column: one line, no lone surrogates, not endless."""
-    return " ".join(text.encode("utf-8", "replace").decode().split())[:500]
+    return " ".join(_utf8(text).split())[:500]
 
 
 async def _together(tasks: list[asyncio.Future[None]]) -> None:

@@ -19,9 +19,10 @@ LINGER_S = 0.005
 class Gate:
     """One opened filter."""
 
-    def __init__(self, part: Filter, judge: Judge) -> None:
+    def __init__(self, part: Filter, judge: Judge, name: str = "") -> None:
         self.part = part
-        self.name = part.part_name()
+        self.name = name or part.part_name()
+        """The filter's name; a second one of the same kind in a recipe is `exact#2`."""
         self._judge = judge
         self._batch: list[tuple[Record, asyncio.Future[Verdict]]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -43,9 +44,17 @@ class Gate:
     async def verdicts(self, records: Sequence[Record]) -> Sequence[Verdict]:
         """One verdict a record, in order; never more, never fewer."""
         try:
-            verdicts = await self._judge(records)
+            verdicts = list(await self._judge(records))
+            if not all(isinstance(verdict, Verdict) for verdict in verdicts):
+                raise TypeError("a verdict must be a Verdict")
         except (RunStopped, StorageError):
             raise
+        except asyncio.CancelledError as error:
+            if was_cancelled():
+                raise
+            raise PartError(f"filter_error: the filter {self.name} was cancelled from within") from error
+        except SystemExit as error:
+            raise PartError(f"filter_error: the filter {self.name} tried to end the process") from error
         except ValidationError as error:
             raise PartError(f"bad_score: the filter {self.name} gave a verdict that is none ({error.errors()[0]['msg']})") from error
         except Exception as error:
@@ -85,6 +94,12 @@ class Gate:
                 future.set_result(verdict)
 
 
-async def open_gate(part: Filter, tools: Tools, stack: AsyncExitStack) -> Gate:
+async def open_gate(part: Filter, tools: Tools, stack: AsyncExitStack, name: str = "") -> Gate:
     """Open one filter for as long as the stack is."""
-    return Gate(part, await stack.enter_async_context(part.open(tools)))
+    return Gate(part, await stack.enter_async_context(part.open(tools)), name)
+
+
+def was_cancelled() -> bool:
+    """Whether the present task was cancelled by somebody, as opposed to code that raises CancelledError by itself."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

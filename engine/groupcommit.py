@@ -37,6 +37,7 @@ class GroupCommit:
         *,
         prepare: Callable[[str, Row], Row] = lambda _, row: row,
         repair: Callable[[], None] | None = None,
+        moved: Callable[[], bool] | None = None,
         linger_s: float = 0.02,
         rows: int = 100,
         high_water: int = 4000,
@@ -46,6 +47,8 @@ class GroupCommit:
         self.prepare = prepare
         self.repair = repair
         """Called on the writer thread when the file is found damaged; the batch is then written to what `connect` opens."""
+        self.moved = moved
+        """Asked before each commit: whether another process has put another file in the place of ours."""
         self.linger_s = linger_s
         self.rows = rows
         self.high_water = high_water
@@ -76,6 +79,7 @@ class GroupCommit:
     def add(self, sql: str, row: Row) -> asyncio.Future[None]:
         """Queue one row for the statement; the future is done when the row is durable (waiting for it is optional).
 
+        The future is shared by all rows of the commit: who waits for it shields it from being cancelled with him.
         Raises StorageError when an earlier commit has failed: nothing more can be kept.
         """
         if self.failure is not None:
@@ -123,7 +127,7 @@ class GroupCommit:
 
     def _flushed(self, future: asyncio.Future[None]) -> None:
         self._running = None
-        error = future.exception()
+        error = None if future.cancelled() else future.exception()
         if isinstance(error, StorageError):
             self.failure = error
             if self._next is not None:
@@ -146,6 +150,9 @@ class GroupCommit:
         while (batch := self._batches.get()) is not None:
             rows, future = batch
             try:
+                if self.moved is not None and self.moved():
+                    connection.close()
+                    connection = self.connect()
                 try:
                     self._write(connection, rows)
                 except sqlite3.DatabaseError as error:
@@ -158,7 +165,7 @@ class GroupCommit:
             except (sqlite3.Error, OSError) as error:
                 self._loop.call_soon_threadsafe(_fail, future, self._explain(error))
             else:
-                self._loop.call_soon_threadsafe(future.set_result, None)
+                self._loop.call_soon_threadsafe(_succeed, future)
         connection.close()
 
     def _write(self, connection: sqlite3.Connection, rows: list[tuple[str, Row]]) -> None:
@@ -193,9 +200,15 @@ class GroupCommit:
         return failure
 
 
+def _succeed(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 def _fail(future: asyncio.Future[None], error: StorageError) -> None:
-    future.set_exception(error)
-    future.exception()
+    if not future.done():
+        future.set_exception(error)
+        future.exception()
 
 
 def connect(path: str, *, durable: bool, timeout_s: float = 60) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,6 +84,10 @@ class Ledger:
         """Blame a root seed for the death of a process."""
         self.writer.add(DEATH, (root,))
 
+    def forget_from(self, root: int) -> None:
+        """Make all root seeds from this one on pending again."""
+        self.writer.add("DELETE FROM candidates WHERE path >= ?", (pack((root,)),))
+
     def forget_failed(self) -> None:
         """Make every root seed with a failed candidate pending again, and forget the deaths it was blamed for."""
         roots = f"SELECT substr(path, 1, {ROOT_BYTES}) FROM candidates WHERE status = ?"  # noqa: S608 (our own words)
@@ -111,6 +116,8 @@ class _Encoder:
         if sql is not INSERT:
             return row
         path, stage, strategy, status, id_, filter_, reason, score, body, note = row
+        # SQLite keeps REAL numbers: 1 comes back as 1.0, -0.0 as 0.0, and the checksum must not see a difference
+        score = float(score) + 0.0 if score is not None and math.isfinite(score) else None
         packed, squeezed = pack(path), self.compressor.compress(body)
         noted = self.compressor.compress(note) if note else None
         columns = (packed, stage, strategy, status, id_, filter_, reason, score, squeezed, noted)

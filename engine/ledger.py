@@ -139,13 +139,13 @@ class LedgerReader:
         clauses = [(f"{STATUS} = ?", status), ("c.stage = ?", stage)]
         where = " AND ".join(text for text, value in clauses if value is not None) or "1"
         values = [value for _, value in clauses if value is not None]
-        for row in self.connection.execute(f"{SELECT} WHERE {where} ORDER BY c.path", values):
+        for row in self._stream(f"{SELECT} WHERE {where} ORDER BY c.path", values):
             yield self._decode(row)
 
     def subtree(self, packed: bytes) -> list[Settled]:
         """Everything that one root seed gave rise to, in order."""
         end = (int.from_bytes(packed) + 1).to_bytes(len(packed))
-        rows = self.connection.execute(f"{SELECT} WHERE c.path >= ? AND c.path < ? ORDER BY c.path", (packed, end))
+        rows = self._rows(f"{SELECT} WHERE c.path >= ? AND c.path < ? ORDER BY c.path", (packed, end))
         return [self._decode(row) for row in rows]
 
     def done_roots(self) -> int:
@@ -154,7 +154,7 @@ class LedgerReader:
 
     def find(self, prefix: str) -> list[Settled]:
         """Candidates whose record id starts with `prefix`."""
-        rows = self.connection.execute(f"{SELECT} WHERE c.id >= ? AND c.id < ? ORDER BY c.path", (prefix, prefix + "g"))
+        rows = self._rows(f"{SELECT} WHERE c.id >= ? AND c.id < ? ORDER BY c.path", (prefix, prefix + "g"))
         return [self._decode(row) for row in rows]
 
     def _decode(self, row: tuple[Any, ...]) -> Settled:
@@ -169,6 +169,14 @@ class LedgerReader:
         if closed_by is not None:
             status, filter_, reason, score = "refused", closed_by, why, rank
         return Settled(unpack(columns[0]), stage, strategy, status, id_, filter_, reason, score, body, note)
+
+    def _stream(self, sql: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self.connection.execute(sql, values)
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"{self.path} cannot be read: {error}; run the recipe again: it is rebuilt from the response store"
+            ) from error
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         try:

@@ -15,6 +15,7 @@ import zstandard
 
 from ..core.errors import ResumeError, StorageError
 from .ledger import LedgerReader
+from .pieces import MANIFEST, PIECES
 
 Resume = Literal["auto", "require", "never"]
 
@@ -49,6 +50,7 @@ class OutDir:
         Another run's OUT is kept as OUT.1 (OUT.2 ...); with `require` it is refused instead.
         """
         if not self.ledger.exists():
+            self._refuse_foreign()
             return False
         found = self._fingerprint()
         if found == dict(fingerprint) and resume != "never":
@@ -61,6 +63,12 @@ class OutDir:
             )
         self._move_aside()
         return False
+
+    def _refuse_foreign(self) -> None:
+        """Raises ResumeError where OUT holds files that publishing would replace and that no run has written."""
+        theirs = [name for name in PIECES if (self.path / name).exists()]
+        if theirs and not (self.path / MANIFEST).exists():
+            raise ResumeError(f"{self.path} holds files that are not a run's ({', '.join(theirs)}); use another --out")
 
     def _fingerprint(self) -> dict[str, str] | None:
         """Of the run that is there; None where its ledger is damaged (it is then rebuilt from the store)."""
@@ -83,6 +91,8 @@ class OutDir:
     def _move_aside(self) -> None:
         if not self.ledger.exists():
             return
+        if Path.cwd().is_relative_to(self.path.resolve()):
+            raise ResumeError(f"{self.path} holds another run, and you stand in it: it cannot be moved aside. Use another --out")
         aside = _free(self.path)
         self.path.rename(aside)
         os.close(self._lock)
@@ -91,6 +101,7 @@ class OutDir:
 
 def _free(path: Path) -> Path:
     """`path` with the first free number behind it."""
+    path = path.resolve()
     n = 1
     while path.with_name(f"{path.name}.{n}").exists():
         n += 1

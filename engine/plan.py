@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ async def open_plan(recipe: Recipe, shared: Shared, gates: dict[str, Gate], stac
     """Open every filter and lay out the operations; `gates` (which `shared` holds) gets those a strategy may judge with."""
     segments = [Segment()]
     closing: list[Gate] = []
+    seen: Counter[str] = Counter()
     last = len(recipe.generate) - 1
 
     async def lay(parts: Sequence[Filter | Edit], stage: int, *, for_strategies: bool) -> None:
@@ -81,7 +83,10 @@ async def open_plan(recipe: Recipe, shared: Shared, gates: dict[str, Gate], stac
             if isinstance(part, Edit):
                 segments[-1].operations.append(part)
                 continue
-            gate = await open_gate(part, Toolbox(shared, f"{part.part_name()}@{stage}.{number}"), stack)
+            name = part.part_name()
+            seen[name] += 1
+            tools = Toolbox(shared, f"{name}@{stage}.{number}")
+            gate = await open_gate(part, tools, stack, name if seen[name] == 1 else f"{name}#{seen[name]}")
             if part.closing:
                 closing.append(gate)
             elif part.ordered:

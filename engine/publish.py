@@ -37,10 +37,7 @@ from ..formats.measures import Measures
 from ..formats.report import card, render, template
 from ..formats.shards import JsonLines, ParquetShards, Written
 from .ledger import LedgerReader, Path_, Settled, unpack
-
-MANIFEST = "manifest.json"
-PIECES = ("data", "surplus", "refused", "failed", "train.jsonl", "README.md", "report.html")
-"""What publishing owns in OUT, besides the manifest."""
+from .pieces import MANIFEST, PIECES
 
 
 @dataclass(frozen=True, slots=True)

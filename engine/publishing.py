@@ -56,8 +56,8 @@ class Publisher:
         """The writer's process. Popen spawns it in a few milliseconds; the event loop's own way takes fifty."""
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"{ROOT}.engine.publish"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+                [sys.executable, "-m", f"{ROOT}.engine.publish"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+            )  # a group of its own: Ctrl-C and SIGTERM to the run's group drain the run, and it still needs its writer
         return self._process
 
     async def discard(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 import orjson
 
-from ..core.errors import DatalchemyError, RunStopped
+from ..core.errors import BudgetExhausted, DatalchemyError, RunPaused, RunStopped
 from ..core.record import Conversation, Record
 from ..formats.seeds import BadSeed
 from .asking import Asker
@@ -55,9 +56,11 @@ class Pump:
         self.width = sum(asker.endpoint.max_in_flight for asker in self.askers) or 64
         self.window = max(1024, 32 * self.width)
         self.live: set[asyncio.Task[None]] = set()
-        self._unstarted = 0
-        """Roots launched whose tasks have not run yet: their candidates are not counted as started."""
         self.done_roots = reader.done_roots()
+        self._settled = sum(reader.counts().values())
+        """Candidates of the roots that are done."""
+        self._most = math.ceil(self._settled / self.done_roots) if self.done_roots else 1
+        """The most candidates that one root has given."""
         self.exhausted = False
         self.filled = reader.last_root()
         """Seeds up to here were launched by earlier sessions: those that are pending among them are done in any case, so that
@@ -93,7 +96,7 @@ class Pump:
 
     def stop(self, why: RunStopped | DatalchemyError | str) -> None:
         """Launch nothing more. A string drains what is in flight; a fatal error drops it (it stays pending)."""
-        if not self.stopping or isinstance(why, DatalchemyError):
+        if not self.stopping or (isinstance(why, DatalchemyError) and not self.dropping):
             self.stopping = why
         self._wake.set()
 
@@ -102,7 +105,7 @@ class Pump:
         """Whether what is in flight is to be dropped rather than awaited."""
         if isinstance(self.stopping, str):
             return not self.drains and self.target is not None and self.accepted >= self.target
-        return self.stopping.exit_code != 3
+        return not isinstance(self.stopping, (BudgetExhausted, RunPaused))
 
     @property
     def accepted(self) -> int:
@@ -126,19 +129,26 @@ class Pump:
 
     def _wanted(self) -> bool:
         """Whether another seed is to be launched now."""
-        if self.stopping or self.exhausted:
+        if self.stopping or self.exhausted or not self._within():
             return False
         return self._room() and (self._behind() or self._needed())
 
     def _needed(self) -> bool:
         if self.reached():
             return False
-        if self.target is not None and self.live and self.accepted + len(self.live) * self._yield() >= self.target:
+        return self.target is None or not self.live or self.accepted + len(self.live) * self._yield() < self.target
+
+    def _within(self) -> bool:
+        """Whether another seed fits into the budget of candidates, by the most that a seed has given so far (the first goes alone)."""
+        if self.candidates is None:
+            return True
+        if not self.done_roots and self.live:
             return False
-        if self.candidates is not None and sum(self.flow.tally.started.values()) + self._unstarted >= self.candidates:
+        if self._settled + (len(self.live) + 1) * self._most <= self.candidates:
+            return True
+        if not self.live:
             self.stop("budget")
-            return False
-        return True
+        return False
 
     def _room(self) -> bool:
         """Whether the models, and the line before an ordered filter, can take another seed."""
@@ -176,7 +186,6 @@ class Pump:
 
     def _launch(self, fed: Fed) -> None:
         task = asyncio.get_running_loop().create_task(self._again(fed) if fed.done else self._root(fed))
-        self._unstarted += not fed.done
         self.live.add(task)
         task.add_done_callback(self._landed)
 
@@ -187,18 +196,22 @@ class Pump:
         self._wake.set()
 
     async def _root(self, fed: Fed) -> None:
-        self._unstarted -= 1
         settled = self._settled_at_once(fed)
         if settled is not None:
             self.flow.tally.start(settled.stage)
             self.flow.tally.settle(settled)
             self.ledger.settle([settled])
+            self.done_roots += 1
+            self._settled += 1
             await self._pass_through(fed.ordinal)
             return
         root = Root(self.flow, fed.ordinal, fed.seed)  # type: ignore[arg-type]
         try:
-            self.ledger.settle(await root.run())
+            rows = await root.run()
+            self.ledger.settle(rows)
             self.done_roots += 1
+            self._settled += len(rows)
+            self._most = max(self._most, len(rows))
         except RunStopped as stopped:
             root.abandon()
             self.stop(stopped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
@@ -256,7 +257,7 @@ class Recipe(Frozen):
             replace_models(data, one)
         if target is not None:
             data["target"] = target
-        if out is not None:
+        if out is not None and isinstance(data.get("output"), (dict, NoneType)):
             data["output"] = {**(data.get("output") or {}), "dir": str(out)}
         return cls.build({**data, "base": str(base)}, base=base, document=document)
 

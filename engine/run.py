@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from ..core.backend import Backend
+from ..core.backend import Backend, Usage
 from ..core.errors import BudgetExhausted, DatalchemyError, RecipeError, RunPaused, RunStopped
-from ..core.part import Edit
+from ..core.part import Edit, Filter
 from ..core.workers import WorkerPool
 from ..prompts import Wordings
 from .asking import Asker
-from .budget import Purse
+from .budget import Purse, dollars
 from .closing import close_set
 from .early import EarlyLook
 from .feed import feed
@@ -121,6 +122,8 @@ class Session:
         self.pump = pump
         self.purse = purse
         self.askers = askers
+        self.kept: int | None = None
+        """Records that closing filters have left, where there are any."""
 
     async def run(self, publisher: Publisher, watch: Watch | None, stop: asyncio.Event | None) -> Result:
         """Pump, close, publish; the result says how it ended."""
@@ -158,15 +161,20 @@ class Session:
 
     async def _fill(self) -> None:
         """Pump until the target holds after the closing filters, or there is nothing left to launch."""
+        pump, wanted = self.pump, self.recipe.target
         while True:
-            await self.pump.run(out_of_time=self.purse.out_of_time)
-            if not self.plan.closing or self.pump.dropping:
+            await pump.run(out_of_time=self.purse.out_of_time)
+            if not self.plan.closing or pump.dropping:
                 return
-            kept = await close_set(self.plan, self.ledger, self.reader, self.pump)
-            wanted = self.recipe.target
-            if wanted is None or kept >= wanted or self.pump.exhausted or self.pump.stopping:
-                return
-            self.pump.target = (self.pump.target or wanted) + wanted - kept
+            over = pump.exhausted or bool(pump.stopping)
+            kept, refused = await close_set(self.plan, self.ledger, self.reader, None if over else pump.target)
+            if wanted is None or kept >= wanted or over:
+                break
+            pump.target = (pump.target or wanted) + wanted - kept
+            self.ledger.set("reach", [wanted, pump.target])
+        for row in refused:
+            pump.flow.tally.close(row)
+        self.kept = kept
 
     async def _stopper(self, stop: asyncio.Event | None) -> None:
         if stop is not None:
@@ -181,7 +189,9 @@ class Session:
             return "paused", str(why)
         if isinstance(why, RunStopped) and not isinstance(why, BudgetExhausted):
             return "backend", str(why)
-        if pump.reached() or (self.recipe.target is None and pump.exhausted and not why):
+        wanted = self.recipe.target
+        enough = pump.reached() if self.kept is None else wanted is not None and self.kept >= wanted
+        if enough or (self.recipe.target is None and pump.exhausted and not why):
             return "complete", ""
         if why == "interrupted":
             return "interrupted", "interrupted; the same command goes on from here"
@@ -206,12 +216,12 @@ async def _open(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(ResponseStore(folder))
         ledger = await stack.enter_async_context(Ledger(out.ledger))
-        if retry_failed:
-            ledger.forget_failed()
-        await ledger.flush()
+        await _forget(recipe, ledger, out, goes_on, retry_failed)
         reader = stack.enter_context(LedgerReader(out.ledger))
         started = reader.get("started") or time.time()
+        store.run = reader.get("run") or uuid.uuid4().hex
         if not goes_on:
+            ledger.set("run", store.run)
             ledger.set("fingerprint", prints)
             ledger.set("recipe", recipe.model_dump(mode="json"))
             ledger.set("started", started)
@@ -221,8 +231,9 @@ async def _open(
         if marker.blamed is not None:
             ledger.death(marker.blamed)
         await ledger.flush()
-        purse = _purse(recipe, reader)
-        askers = await _askers(recipe, ledger, store, purse, reader, started, stack)
+        before = _spent_before(recipe, reader, store if goes_on else None)
+        purse = _purse(recipe, reader, before)
+        askers = await _askers(recipe, ledger, store, purse, before, started, stack)
         gates: dict[str, Gate] = {}
         workers = await stack.enter_async_context(WorkerPool())
         shared = Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, askers, gates)
@@ -233,14 +244,53 @@ async def _open(
         flow = Flow(plan, shared, tally, mark=marker.set, looked_at=early.see)
         pump = Pump(
             flow, plan, ledger, reader, feed(recipe, reader.roots()), askers,
-            target=recipe.target, candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",
+            target=_reach(recipe, reader), candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",
         )  # fmt: skip
         early.pause = pump.stop
         yield Session(recipe, ledger, store, reader, plan, pump, purse, askers)
 
 
-def _purse(recipe: Recipe, reader: LedgerReader) -> Purse:
+async def _forget(recipe: Recipe, ledger: Ledger, out: OutDir, goes_on: bool, retry_failed: bool) -> None:
+    """Make pending again what this session must do anew (from the response store, so for free)."""
+    ledger.reopen()
+    await ledger.flush()
+    ordered = any(isinstance(part, Filter) and part.ordered for part in recipe.parts())
+    if goes_on and ordered and any(isinstance(part, Edit) for part in recipe.parts()):
+        ledger.forget_from(0)  # what an ordered filter was shown may have been edited since: nobody could show it again
+    if retry_failed and ordered:
+        with LedgerReader(out.ledger) as reader:
+            first = next(reader.rows("failed"), None)
+        if first is not None:
+            ledger.forget_from(first.path[0])  # a record that was refused as a twin of a failed one's may be kept now, or the reverse
+    if retry_failed:
+        ledger.forget_failed()
+    await ledger.flush()
+
+
+def _reach(recipe: Recipe, reader: LedgerReader) -> int | None:
+    """How many records to accept: the target, and what closing filters were seen to refuse of it in an earlier session."""
+    wanted, reach = reader.get("reach") or (None, None)
+    return reach if wanted is not None and wanted == recipe.target else recipe.target
+
+
+def _spent_before(recipe: Recipe, reader: LedgerReader, store: ResponseStore | None) -> dict[str, dict[str, float]]:
+    """Totals of earlier sessions by model. The ledger's may be half a second old when a session was killed, so where a
+    budget binds, what this run has paid for is counted in the store."""
     before = reader.spent()
+    if store is not None and (recipe.budget.tokens is not None or recipe.budget.dollars is not None):
+        paid = store.paid_by(store.run)
+        for name, endpoint in recipe.models.items():
+            calls, prompt, completion = paid.get(endpoint.stored_as, (0, 0, 0))
+            totals = before.setdefault(name, {})
+            totals["calls"] = max(calls, totals.get("calls", 0))
+            totals["prompt_tokens"] = max(prompt, totals.get("prompt_tokens", 0))
+            totals["completion_tokens"] = max(completion, totals.get("completion_tokens", 0))
+            cost = dollars(Usage(prompt_tokens=prompt, completion_tokens=completion), endpoint.price)
+            totals["dollars"] = max(cost, totals.get("dollars", 0.0))
+    return before
+
+
+def _purse(recipe: Recipe, reader: LedgerReader, before: dict[str, dict[str, float]]) -> Purse:
     tokens = sum(int(t["prompt_tokens"] + t["completion_tokens"]) for t in before.values())
     return Purse(
         recipe.budget, tokens=tokens, dollars=sum(t["dollars"] for t in before.values()), seconds_before=reader.get("seconds", 0.0)
@@ -248,12 +298,17 @@ def _purse(recipe: Recipe, reader: LedgerReader) -> Purse:
 
 
 async def _askers(
-    recipe: Recipe, ledger: Ledger, store: ResponseStore, purse: Purse, reader: LedgerReader, started: float, stack: AsyncExitStack
+    recipe: Recipe,
+    ledger: Ledger,
+    store: ResponseStore,
+    purse: Purse,
+    before: dict[str, dict[str, float]],
+    started: float,
+    stack: AsyncExitStack,
 ) -> dict[str, Asker]:
     """An opened backend in a guard for every model that a part of the recipe asks."""
     from ..backends._guard import Guard
 
-    before = reader.spent()
     askers: dict[str, Asker] = {}
     for name in sorted({name for part in recipe.parts() for name in getattr(part, "needs", dict)()}):
         endpoint = recipe.models[name]

@@ -6,6 +6,8 @@ before it counts. Rows carry a checksum (zstd's own); a row that fails it is dro
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
 import os
 import sqlite3
@@ -32,14 +34,15 @@ CREATE TABLE IF NOT EXISTS responses (
     completion_tokens INTEGER NOT NULL,
     created REAL NOT NULL,
     used INTEGER NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    run TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS runs (ledger TEXT PRIMARY KEY, started REAL NOT NULL);
 """
 INSERT = (
-    "INSERT INTO responses (key, tenant, model, finish, prompt_tokens, completion_tokens, created, used, body) VALUES (?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO responses (key, tenant, model, finish, prompt_tokens, completion_tokens, created, used, run, body) VALUES (?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT (key) DO UPDATE SET finish=excluded.finish, prompt_tokens=excluded.prompt_tokens,"
-    " completion_tokens=excluded.completion_tokens, created=excluded.created, used=excluded.used, body=excluded.body"
+    " completion_tokens=excluded.completion_tokens, created=excluded.created, used=excluded.used, run=excluded.run, body=excluded.body"
 )
 TOUCH = "UPDATE responses SET used = ? WHERE key = ?"
 DAY = 86_400
@@ -49,7 +52,10 @@ def home() -> Path:
     """DATALCHEMY_HOME, else ~/.local/share/datalchemy (XDG_DATA_HOME honoured)."""
     if named := os.environ.get("DATALCHEMY_HOME"):
         return Path(named).expanduser()
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "datalchemy"
+    try:
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "datalchemy"
+    except RuntimeError as error:
+        raise StorageError("there is no home folder for the response store; set DATALCHEMY_HOME to a writable folder") from error
 
 
 class ResponseStore:
@@ -58,14 +64,26 @@ class ResponseStore:
     def __init__(self, folder: Path | None = None, tenant: str = "local") -> None:
         self.path = (folder or home()) / "responses.db"
         self.tenant = tenant
+        self.run = ""
+        """Id of the run that pays (so that a budget can be counted anew after a crash)."""
         self.dropped = 0
         """Rows found corrupt and dropped since opening."""
-        self._writer = GroupCommit(self._connect, "response store", prepare=_compress(), repair=self._repair)
+        self._writer = GroupCommit(self._connect, "response store", prepare=_compress(), repair=self._repair, moved=self._moved)
         self._damaged = False
+        self._inode = 0
         self._decompressor = zstandard.ZstdDecompressor()
 
     def _connect(self) -> sqlite3.Connection:
-        return connect(str(self.path), durable=True)
+        connection = connect(str(self.path), durable=True)
+        self._inode = self.path.stat().st_ino
+        return connection
+
+    def _moved(self) -> bool:
+        """Whether another process has repaired the store, so that ours is the damaged file. Raises OSError when it is gone."""
+        if self.path.stat().st_ino == self._inode:
+            return False
+        self._damaged = True
+        return True
 
     def open(self) -> Self:
         """Create or mend the file; enough for reading."""
@@ -91,6 +109,8 @@ class ResponseStore:
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         self._reader = self._connect()
         self._reader.executescript(SCHEMA)
+        if "run" not in [column[1] for column in self._reader.execute("PRAGMA table_info(responses)")]:
+            self._reader.execute("ALTER TABLE responses ADD COLUMN run TEXT NOT NULL DEFAULT ''")
         self._reader.execute("SELECT row FROM responses LIMIT 1").fetchone()
 
     async def __aenter__(self) -> Self:
@@ -133,15 +153,42 @@ class ResponseStore:
     async def put(self, key: bytes, model: str, reply: Reply) -> None:
         """Returns when the reply is durable."""
         now = time.time()
-        body = reply.model_dump_json(exclude_defaults=True).encode("utf-8", "surrogatepass")
+        try:
+            body = reply.model_dump_json(exclude_defaults=True).encode()
+        except ValueError:  # a lone surrogate: paid for is paid for
+            body = orjson.dumps(_cleaned(reply.model_dump(exclude_defaults=True)))
         usage = reply.usage
-        row = (key, self.tenant, model, reply.finish_reason, usage.prompt_tokens, usage.completion_tokens, now, int(now) // DAY, body)
-        await self._writer.add(INSERT, row)
+        row = (
+            key,
+            self.tenant,
+            model,
+            reply.finish_reason,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            now,
+            int(now) // DAY,
+            self.run,
+            body,
+        )
+        await asyncio.shield(self._writer.add(INSERT, row))
 
     def _repair(self) -> None:
-        """On the writer thread: SQLite calls the file malformed. Keep what can be read, go on with that."""
-        salvage(self.path)
+        """On the writer thread: SQLite calls the file malformed. Keep what can be read, go on with that.
+
+        One process repairs; the others, waiting for its lock, find another file in the place of theirs.
+        """
+        with (self.path.parent / "repair.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._moved():
+                salvage(self.path)
         self._damaged = True
+
+    def paid_by(self, run: str) -> dict[str, tuple[int, int, int]]:
+        """What a run has paid for so far: calls, prompt tokens, completion tokens by model identity. Reads the whole store."""
+        rows = self._reader.execute(
+            "SELECT model, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens) FROM responses WHERE run = ? GROUP BY model", (run,)
+        )
+        return {model: (calls, prompt, completion) for model, calls, prompt, completion in rows}
 
     def run_opened(self, ledger: Path) -> None:
         """Protect what this run pays for or re-uses from `prune`, until `run_finished`."""
@@ -187,6 +234,15 @@ class ResponseStore:
             yield orjson.dumps({"key": key.hex(), "model": model, "created": created, "reply": reply}) + b"\n"
 
 
+def _cleaned(value: Any) -> Any:
+    """Without lone surrogates, which no UTF-8 can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _cleaned(inner) for key, inner in value.items()}
+    return [_cleaned(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
 class _compress:
     """Bodies are compressed (with a checksum) on the writer thread."""
 
@@ -218,9 +274,7 @@ def salvage(path: Path) -> int:
 
 def _readable(damaged: Path) -> Iterator[tuple[Any, ...]]:
     """Rows by row number, stepping over those that cannot be read."""
-    sql = (
-        "SELECT key, tenant, model, finish, prompt_tokens, completion_tokens, created, used, body FROM responses NOT INDEXED WHERE row = ?"
-    )
+    sql = "SELECT key, tenant, model, finish, prompt_tokens, completion_tokens, created, used, run, body FROM responses NOT INDEXED WHERE row = ?"
     try:
         old = sqlite3.connect(f"file:{damaged}?mode=ro", uri=True)
         top = old.execute("SELECT MAX(row) FROM responses NOT INDEXED").fetchone()[0] or 0

@@ -38,6 +38,11 @@ class Tally:
         if row.status != "accepted":
             self.reasons[_phrase(row.filter, row.reason.partition(":")[0])] += sign
 
+    def close(self, row: Settled) -> None:
+        """A closing filter refuses what was counted as accepted."""
+        self.settled[row.stage, "accepted"] -= 1
+        self.settle(row)
+
     def accepted(self, stage: int) -> int:
         return self.settled[stage, "accepted"]
 

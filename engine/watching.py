@@ -73,7 +73,11 @@ class Watcher:
         self.ledger.set("seconds", self.purse.seconds)
         self.ledger.set("snapshot", snapshot.model_dump(mode="json"))
         if self.watch is not None:
-            self.watch(snapshot)
+            try:
+                self.watch(snapshot)
+            except Exception as error:  # a display that fails (a closed pipe) must not cost the run its end
+                self.watch = None
+                self.ledger.event(time.time(), "watch_failed", {"error": repr(error)})
 
     def snapshot(self) -> Snapshot:
         tally = self.pump.flow.tally

@@ -6,7 +6,6 @@ import re
 
 BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 HASHES = re.compile(r"####[ \t]*([^\n]+)")
-TAGGED = re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)
 SAID = re.compile(r"\b(?:answer|result)\b[*_\s]*(?:is|[:：]|=)[*_:：\s]*([^\n]+)", re.IGNORECASE)
 TAIL = 300
 """Characters at the end in which a spoken answer ("The answer is 7.") is looked for."""
@@ -31,11 +30,19 @@ def marked(text: str) -> str | None:
     """The answer of a text without a box: after `####`, in `<answer>`, or said in its last sentences; the last one counts."""
     if found := HASHES.findall(text):
         return str(found[-1]).strip()
-    if found := TAGGED.findall(text):
-        return str(found[-1]).strip()
+    if (tagged := _tagged(text)) is not None:
+        return tagged
     if found := SAID.findall(text[-TAIL:]):
         return _tidy(found[-1])
     return None
+
+
+def _tagged(text: str) -> str | None:
+    """What stands in the last closed `<answer>...</answer>`; searched from the end, as a regex is quadratic in opening tags."""
+    lowered = text.lower()
+    end = lowered.rfind("</answer>")
+    start = lowered.rfind("<answer>", 0, end) if end >= 0 else -1
+    return text[start + len("<answer>") : end].strip() if start >= 0 else None
 
 
 def _tidy(said: str) -> str:

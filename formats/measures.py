@@ -20,6 +20,13 @@ CLIP = 6000
 """Characters of a sample's text that a report shows."""
 
 
+NAMES = (
+    "accepted", "acceptance_rate", "refused_share", "failed_share", "reasoning_share", "target_share",
+    "tokens_per_accepted", "reused_share", "dollars_per_accepted",
+)  # fmt: skip
+"""Measures that `accept:` can name, beside `mean_...` of whatever the records are labelled with."""
+
+
 @dataclass
 class Sample:
     """A candidate to look at."""

@@ -72,6 +72,10 @@ class SeedSource(Frozen):
     def _one_source(self) -> Self:
         if (self.path is None) == (self.inline is None):
             raise ValueError("seeds need exactly one of `path` and `inline`")
+        try:
+            orjson.dumps(self.inline)
+        except TypeError as error:
+            raise ValueError(f"inline seeds must be JSON values ({error})") from error
         return self
 
     def records(self, base: Path, seed: int = 0) -> Iterator[Record | BadSeed]:

@@ -97,6 +97,9 @@ class Cot(Generator):
             raise RecipeError(f"`by: {by}`: choosing by a scorer comes with the reward filters; there are: first, shortest", where="cot.by")
         return by
 
+    def judges(self) -> tuple[str, ...]:
+        return (self.verify,) if self.verify else ()
+
     async def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:
         judges = self._judges(tools)
         question = self._question(seed, tools)

@@ -44,12 +44,15 @@ def show(recipe: Recipe, count: int, words: Sequence[str]) -> None:
 
     `words` is the command line. Raises what a run raises.
     """
+    from ..core.errors import BackendFatal
     from ..engine.ledger import LedgerReader
 
     with tempfile.TemporaryDirectory(prefix="datalchemy-preview-") as folder:
         trial = _trial(recipe, count, Path(folder) / "out")
         session = Session(trial, resume="never", retry_failed=False, quiet=False, words=words)
         result = session.run()
+        if result.status == "backend":
+            raise BackendFatal(result.message)
         with LedgerReader(trial.out / ".run" / "ledger.db") as ledger:
             rows = sorted(ledger.rows(stage=len(recipe.generate) - 1), key=lambda row: row.status)
     _print(rows[:count])

@@ -13,6 +13,7 @@ from contract import asking
 from datalchemy.backends import _transport
 from datalchemy.backends._openai_shape import RAW_CAP
 from datalchemy.backends.http import Http
+from datalchemy.core.backend import Sampling
 from datalchemy.core.endpoint import Deadlines
 from datalchemy.core.errors import (
     BackendFatal,
@@ -136,7 +137,7 @@ async def test_p8_control_a_good_body_passes_the_same_road() -> None:
 async def test_p8_too_few_choices() -> None:
     async with RawServer(always(answer(chat(n=2)))) as server:
         with pytest.raises(BadResponse, match="wrong_n: 2 choices where 3"):
-            await ask(server, n=3)
+            await ask(server, asking("Hi", Sampling(temperature=1)), n=3)
 
 
 async def test_p8_a_body_cut_by_length_is_an_answer() -> None:

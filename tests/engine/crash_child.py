@@ -36,7 +36,7 @@ if BREAK == "pays twice":
     ResponseStore.get = lambda self, key: None  # type: ignore[method-assign]
 if BREAK == "loses records":
     found = LedgerReader.roots
-    LedgerReader.roots = lambda self: iter(sorted({*found(self), *(root + 1 for root in found(self))}))  # type: ignore[method-assign]
+    LedgerReader.roots = lambda self: iter(sorted({*found(self), *(root + ahead for root in found(self) for ahead in (1, 2, 3))}))  # type: ignore[method-assign]
 
 recipe = Recipe.build(
     {
@@ -44,7 +44,7 @@ recipe = Recipe.build(
         "models": {"teacher": {"use": "scripted", "function": model, "max_in_flight": CONCURRENCY}},
         "seeds": {"inline": [f"question {i}" for i in range(SEEDS)]},
         "generate": [{"use": "answer", "model": "teacher", "samples": 2}, {"use": "answer", "model": "teacher", "source": "response"}],
-        "filters": [{"use": "length", "answer": {"min_chars": 8}}] + ([] if BREAK == "loses records" else ["exact"]),
+        "filters": [{"use": "length", "answer": {"min_chars": 8}}, "exact"],
         "target": TARGET,
         "output": {"dir": str(OUT)},
         "checks": {"sample": 0},

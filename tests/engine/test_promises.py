@@ -325,3 +325,95 @@ def test_answers_cut_by_length_can_be_asked_again(kit: Any, tmp_path: Path) -> N
     assert sum(kit.calls(again).values()) == 3
     resumed = kit.recipe(seeds=3, teacher=cut, out=tmp_path / "b", reuse={"exclude": ["length"]}, filters=["exact"])
     kit.run(resumed, resume="never")
+
+
+def test_files_that_are_not_a_runs_are_not_touched(kit: Any) -> None:
+    from datalchemy.core.errors import ResumeError
+
+    (kit.out / "data").mkdir(parents=True)
+    (kit.out / "data" / "precious.csv").write_text("mine")
+    with pytest.raises(ResumeError, match="not a run's"):
+        kit.run(kit.recipe())
+    assert (kit.out / "data" / "precious.csv").read_text() == "mine"
+
+
+def odd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> dict[str, Any]:
+    """A strategy of a third party's; `body` is its `generate`."""
+    package = f"odd{abs(hash(body)) % 10**9}"
+    (tmp_path / package).mkdir()
+    head = "import asyncio\nfrom datalchemy.core.part import Generator\nfrom datalchemy.core.record import user, assistant\nfrom datalchemy.core.errors import Refused\n"
+    source = f"{head}class Odd(Generator):\n    model: str\n    async def generate(self, seed, tools):\n{textwrap.indent(textwrap.dedent(body), ' ' * 8)}\n"
+    (tmp_path / package / "part.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DATALCHEMY_PLUGINS", package)
+    return {"use": f"{package}.part", "model": "teacher"}
+
+
+REPLY = "reply = await tools.model('teacher').chat(seed.messages, path='x')\n"
+YIELD = "yield seed.derive('odd', [*seed.messages, assistant(reply.text)], replies=[reply])\n"
+ODD = {
+    "cancels a call": "if seed.prompt.endswith('3'):\n    await asyncio.wait_for(tools.model('teacher').chat(seed.messages, path='y'), 0.001)\n"
+    + REPLY
+    + YIELD,
+    "raises CancelledError": "if seed.prompt.endswith('3'):\n    raise asyncio.CancelledError\n" + REPLY + YIELD,
+    "ends the process": "if seed.prompt.endswith('3'):\n    raise SystemExit(3)\n" + REPLY + YIELD,
+    "detail that is no JSON": REPLY
+    + "yield seed.derive('odd', [*seed.messages, assistant(reply.text)], replies=[reply], odd=object() if seed.prompt.endswith('3') else 1)\n",
+    "a lone surrogate": REPLY
+    + "yield seed.derive('odd', [*seed.messages, assistant('\\ud800' if seed.prompt.endswith('3') else reply.text)], replies=[reply])\n",
+    "no record": REPLY
+    + "yield None if seed.prompt.endswith('3') else seed.derive('odd', [*seed.messages, assistant(reply.text)], replies=[reply])\n",
+    "a whole number as score": REPLY + "if seed.prompt.endswith('3'):\n    raise Refused('bad', 'x', score=1)\n" + YIELD,
+}
+
+
+@pytest.mark.parametrize("body", ODD.values(), ids=ODD.keys())
+def test_an_odd_strategy_costs_its_own_candidates_and_no_others(
+    kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    recipe = kit.recipe(seeds=40, generate=[odd(monkeypatch, tmp_path, body)], teacher={"mode": "digest", "latency_s": 0.01})
+    result = kit.run(recipe)
+    assert (result.status, result.accepted, result.counts.pending) == ("complete", 36, 0)
+    assert result.counts.failed + result.counts.refused == 4
+    assert len(kit.dataset()) == 36
+
+
+def test_a_budget_counts_what_was_paid_before_a_kill(kit: Any, home: Path) -> None:
+    """Killed again and again within the half second between two notes of the totals: the sum of all sessions keeps the budget."""
+    body = """
+    data["models"]["teacher"].update(latency_s=0.01, sampling={"max_tokens": 300})
+    print(run(Recipe.build({**data, "budget": {"tokens": 40000}})).status)
+    """
+    for _ in range(4):
+        subprocess.run(
+            [*script(body), str(kit.out), "1500"], capture_output=True, env={**os.environ, "DATALCHEMY_CRASH_AT": "25"}, timeout=60
+        )
+    last = subprocess.run([*script(body), str(kit.out), "1500"], capture_output=True, text=True, timeout=60)
+    assert last.stdout.strip() == "budget", last.stderr
+    (paid,) = [model["prompt_tokens"] + model["completion_tokens"] for model in ResponseStore().open().stats()["models"]]
+    assert paid <= 40000
+
+
+@pytest.mark.parametrize("candidates", [8, 10, 16, 100])
+def test_the_budget_of_candidates_is_a_ceiling(kit: Any, candidates: int) -> None:
+    generate = [{"use": "answer", "model": "teacher", "samples": 8}]
+    result = kit.run(kit.recipe(seeds=50, generate=generate, budget={"candidates": candidates}))
+    assert result.counts.started == candidates // 8 * 8
+    assert result.status == "budget"
+
+
+def test_the_same_filter_twice_judges_twice(kit: Any) -> None:
+    """Also where a strategy has judged with the first one."""
+    generate = [{"use": "cot", "model": "teacher", "rollouts": 1, "verify": "length"}]
+    twice = [{"use": "length", "answer": {"min_chars": 1}}, {"use": "length", "answer": {"min_chars": 1000}}]
+    result = kit.run(kit.recipe(seeds=5, generate=generate, filters=twice, teacher={"mode": "think"}))
+    assert result.accepted == 0
+    assert {row.filter for row in kit.rows("refused")} == {"length#2"}
+
+
+def test_a_display_that_fails_does_not_cost_the_dataset(kit: Any) -> None:
+    def broken(snapshot: Any) -> None:
+        raise BrokenPipeError
+
+    assert kit.run(kit.recipe(seeds=5), watch=broken).accepted == 5
+    assert len(kit.dataset()) == 5

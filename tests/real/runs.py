@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +57,15 @@ class Command:
 
     def run(self, *words: str) -> Ended:
         return self.end(self.start("run", *words))
+
+    def stored(self) -> int:
+        """Answers that the response store holds: what was paid for."""
+        path = self.folder / "home" / "responses.db"
+        if not path.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(path)) as store, contextlib.suppress(sqlite3.OperationalError):
+            return store.execute("SELECT count(*) FROM responses").fetchone()[0]
+        return 0
 
     def rows(self, out: str) -> list[dict[str, Any]]:
         files = sorted((self.folder / out / "data").glob("*.parquet"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from pathlib import Path
 
 import pytest
 from runs import Command
@@ -15,18 +13,6 @@ pytestmark = pytest.mark.real
 ENOUGH = 30
 """Stored answers after which the server is killed."""
 LIMIT_S = 120
-
-
-def stored(home: Path) -> int:
-    """Answers that the response store holds."""
-    path = home / "responses.db"
-    if not path.exists():
-        return 0
-    try:
-        with sqlite3.connect(path) as store:
-            return store.execute("SELECT count(*) FROM responses").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0
 
 
 def test_a_killed_server_costs_nothing_but_time(own_server: VllmServer, command: Command) -> None:
@@ -44,7 +30,7 @@ def test_a_killed_server_costs_nothing_but_time(own_server: VllmServer, command:
     )
     running = command.start("run", *words)
     deadline = time.monotonic() + LIMIT_S
-    while stored(command.folder / "home") < ENOUGH:
+    while command.stored() < ENOUGH:
         assert running.poll() is None, running.communicate()[1]
         assert time.monotonic() < deadline, "too slow to be killed in the middle"
         time.sleep(0.1)
@@ -57,7 +43,7 @@ def test_a_killed_server_costs_nothing_but_time(own_server: VllmServer, command:
     assert "Traceback" not in stopped.told
     assert 0 <= stopped.result["accepted"] < 50
     assert all(stage["failed"] == 0 for stage in stopped.result["stages"].values()), stopped.result["reasons"]
-    paid = stored(command.folder / "home")
+    paid = command.stored()
     assert stopped.spent["calls"] == paid >= ENOUGH
 
     without = command.run(*words)
@@ -70,4 +56,4 @@ def test_a_killed_server_costs_nothing_but_time(own_server: VllmServer, command:
     assert (ended.result["status"], ended.result["accepted"], ended.result["counts"]["failed"]) == ("complete", 50, 0)
     rows = command.rows("out")
     assert len({row["id"] for row in rows}) == len(rows) == 50
-    assert ended.spent["calls"] == stored(command.folder / "home"), "an answer was paid for that the store already had"
+    assert ended.spent["calls"] == command.stored(), "an answer was paid for that the store already had"
