@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import ClassVar
@@ -30,6 +31,13 @@ class Http(Endpoint):
     """Name of the environment variable that holds the key; without it no key is sent, whatever the environment holds."""
 
     _found: str = PrivateAttr(default="")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _a_name(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError("expected the name of an environment variable, not a key: export the key and write the variable's name")
+        return name
 
     @field_validator("url")
     @classmethod
@@ -59,6 +67,9 @@ class Http(Endpoint):
             if not self.name:
                 self._found = await backend.only_model()
             yield backend
+
+    def known(self) -> bool:
+        return bool(self.name or self._found)
 
     def who(self) -> str:
         """The model's name. Where it is left out it is known once the endpoint was opened. Raises RecipeError before that."""

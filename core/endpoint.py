@@ -66,6 +66,10 @@ class Endpoint(Part):
     def who(self) -> str:
         """The model's identity for the response store: its name (and weights' hash for a local file), never its URL."""
 
+    def known(self) -> bool:
+        """Whether `who` can tell; if not, opening the endpoint once makes it known."""
+        return True
+
     @property
     def stored_as(self) -> str:
         return self.identity or self.who()

@@ -164,4 +164,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}There are: {', '.join(names) or 'none'}"
+    return f"{hint}{'There' if hint else 'there'} are: {', '.join(names) or 'none'}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..backends._guard import Guard
-from ..core.backend import Capability, Reply, Request, Sampling, Usage
+from ..core.backend import Capability, Probe, Reply, Request, Sampling, Usage
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
 from ..core.record import Message
@@ -67,8 +67,7 @@ class Asker:
         """Calls that went to the guard; its attempts beyond them are retries."""
         self._flights: dict[bytes, asyncio.Future[Reply]] = {}
         self._tokenized: dict[bytes, asyncio.Future[list[int]]] = {}
-        self._context: int | None = endpoint.context_length
-        self._probed = self._context is not None
+        self._probe: asyncio.Future[Probe] | None = None
 
     def totals(self) -> dict[str, float]:
         """Running totals over all sessions of the run, for the ledger."""
@@ -152,10 +151,11 @@ class Asker:
         )
 
     async def context(self) -> int | None:
-        if not self._probed:
-            self._probed = True
-            self._context = (await self.guard.backend.probe()).context
-        return self._context
+        if self.endpoint.context_length is not None:
+            return self.endpoint.context_length
+        if self._probe is None:
+            self._probe = asyncio.ensure_future(self.guard.backend.probe())
+        return (await asyncio.shield(self._probe)).context
 
     async def tokenize(self, messages: tuple[Mapping[str, Any], ...] | str, add_generation_prompt: bool) -> list[int]:
         """Token ids, remembered for the run (templates are asked for again and again)."""

@@ -20,7 +20,7 @@ MESSAGE_OVERHEAD = 16
 
 
 class Budget(Frozen):
-    """Ceilings; an absent one does not bind. They add up over resumes and count retries, not re-used answers."""
+    """Ceilings; an absent one does not bind. They add up over resumes and count retries, not reused answers."""
 
     tokens: int | None = Field(default=None, gt=0)
     """Prompt and completion tokens."""
@@ -95,7 +95,7 @@ class Purse:
             self._stop(f"hours: {self.limits.hours}")
         while not self._fits(tokens, cost):
             if not self._open:
-                self._stop(self._ceiling(tokens))
+                self._stop(self._ceiling(tokens, cost))
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             await waiter
@@ -126,11 +126,12 @@ class Purse:
             return False
         return limits.dollars is None or self.dollars + self._reserved_dollars + cost <= limits.dollars
 
-    def _ceiling(self, tokens: int) -> str:
+    def _ceiling(self, tokens: int, cost: float) -> str:
         if self.limits.tokens is not None and self.tokens + tokens > self.limits.tokens:
             return f"tokens: {self.limits.tokens:,} (spent {self.tokens:,}; the next call may take {tokens:,})"
-        return f"dollars: {self.limits.dollars} (spent {self.dollars:.4f})"
+        return f"dollars: {self.limits.dollars} (spent {self.dollars:.4f}; the next call may cost {cost:.4f})"
 
     def _stop(self, ceiling: str) -> None:
         self.exhausted = ceiling
-        raise BudgetExhausted(f"the budget is used up: {ceiling}")
+        state = "used up" if self.tokens or self.dollars else "too small for a single call (lower max_tokens?)"
+        raise BudgetExhausted(f"the budget is {state}: {ceiling}")

@@ -16,7 +16,7 @@ class EarlyLook:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.left = recipe.checks.sample
-        self.seen = self.cut = self.unreasoned = 0
+        self.seen = self.cut = self.unreasoned = self.goldless = 0
         self.pause: Callable[[RunPaused], None] = lambda _: None
 
     def see(self, record: Record | None, refused: str = "") -> None:
@@ -27,6 +27,7 @@ class EarlyLook:
         self.seen += 1
         self.cut += refused == "cut" or (record is not None and record.labels.get("finish_reason") == "length")
         reasons = [v.reason for v in record.verdicts if v.outcome == "refuse"] if record is not None else [refused]
+        self.goldless += record is not None and any(v.reason.startswith("no_gold") for v in record.verdicts)
         self.unreasoned += any(reason.startswith("no_thinking") for reason in reasons)
         if not self.left and (message := self._off()):
             self.pause(RunPaused(f"{message} The run is paused; what was paid for is kept."))
@@ -44,6 +45,11 @@ class EarlyLook:
             return (
                 f"{self.unreasoned} of the first {self.seen} answers hold no reasoning, and think_format refuses them: is models.{model} a reasoning model,"
                 f" and does its server keep the thinking (vLLM: --reasoning-parser)? Remove think_format, or set checks.no_reasoning to 1, to go on all the same."
+            )
+        if self.goldless > checks.no_gold * self.seen:
+            return (
+                f"{self.goldless} of the first {self.seen} records have no reference answer to compare with: name its column in seeds.fields"
+                f" (`answer: COLUMN`), leave math_answer out, or set checks.no_gold to 1 to go on all the same."
             )
         return ""
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 import zstandard
 
-from ..core.errors import StorageError
+from ..core.errors import RecipeError, StorageError
 
 ROOT_BYTES, YIELD_BYTES = 5, 3
 SELECT = (
@@ -72,7 +72,7 @@ class LedgerReader:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise StorageError(f"there is no run in {path.parent.parent}: {path} does not exist")
+            raise RecipeError(f"there is no run in {path.parent.parent}: {path} does not exist")
         self.path = path
         self.connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60, check_same_thread=False)
         self.decompressor = zstandard.ZstdDecompressor()

@@ -15,7 +15,7 @@ import zstandard
 
 from ..core.errors import ResumeError, StorageError
 from .ledger import LedgerReader
-from .pieces import MANIFEST, PIECES
+from .pieces import MANIFEST
 
 Resume = Literal["auto", "require", "never"]
 
@@ -27,18 +27,20 @@ class OutDir:
         self.path = path
         self.run = path / ".run"
         self.ledger = self.run / "ledger.db"
+        self.kept_as: Path | None = None
+        """Where another run that was found here has been moved to."""
 
     def __enter__(self) -> Self:
         try:
             self.run.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.run / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be written ({error}); choose another folder with --out") from error
+            raise ResumeError(f"{self.path} cannot be written ({error}); choose another folder with --out") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._lock)
-            raise StorageError(f"another process is running in {self.path}; wait for it, or choose another folder with --out") from error
+            raise ResumeError(f"another process is running in {self.path}; wait for it, or choose another folder with --out") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -59,16 +61,17 @@ class OutDir:
             differing = sorted(key for key in {*found, *fingerprint} if found.get(key) != fingerprint.get(key))
             raise ResumeError(
                 f"{self.path} holds another run; these differ: {', '.join(differing)}. Use another --out, or --resume auto to start anew "
-                f"beside it (answers that are still valid are re-used)"
+                f"beside it (answers that are still valid are reused)"
             )
         self._move_aside()
         return False
 
     def _refuse_foreign(self) -> None:
-        """Raises ResumeError where OUT holds files that publishing would replace and that no run has written."""
-        theirs = [name for name in PIECES if (self.path / name).exists()]
+        """Raises ResumeError where OUT is a folder that no run has made: publishing replaces files, and a changed recipe moves OUT."""
+        theirs = sorted(entry.name for entry in self.path.iterdir() if entry.name not in (".run", ".DS_Store"))
         if theirs and not (self.path / MANIFEST).exists():
-            raise ResumeError(f"{self.path} holds files that are not a run's ({', '.join(theirs)}); use another --out")
+            some = ", ".join(theirs[:3]) + (", ..." if len(theirs) > 3 else "")
+            raise ResumeError(f"{self.path} holds files that are not a run's ({some}); use another --out")
 
     def _fingerprint(self) -> dict[str, str] | None:
         """Of the run that is there; None where its ledger is damaged (it is then rebuilt from the store)."""
@@ -95,6 +98,7 @@ class OutDir:
             raise ResumeError(f"{self.path} holds another run, and you stand in it: it cannot be moved aside. Use another --out")
         aside = _free(self.path)
         self.path.rename(aside)
+        self.kept_as = aside
         os.close(self._lock)
         self.__enter__()
 

@@ -100,9 +100,19 @@ class Pump:
             self.stopping = why
         self._wake.set()
 
+    def wake(self) -> None:
+        """Look again at whether there is anything to do."""
+        self._wake.set()
+
     @property
     def dropping(self) -> bool:
         """Whether what is in flight is to be dropped rather than awaited."""
+        if (
+            self.stopping == "interrupted"
+            and any(asker.paused for asker in self.askers)
+            and not any(a.guard.in_flight for a in self.askers)
+        ):
+            return True  # nothing would come of waiting for a server that is down
         if isinstance(self.stopping, str):
             return not self.drains and self.target is not None and self.accepted >= self.target
         return not isinstance(self.stopping, (BudgetExhausted, RunPaused))

@@ -114,6 +114,8 @@ def _steps(path: str, where: str) -> Path_:
 
 def _value(text: str, where: str) -> Any:
     text = text.strip()
+    if not text:
+        raise RecipeError("expected a value; write null to take the setting away", where)
     try:
         return build(text, "value")[0] if text[:1] in ("[", "{", '"', "'") else plain_scalar(text)
     except RecipeError as error:

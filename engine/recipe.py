@@ -141,6 +141,8 @@ class Checks(Frozen):
     """Share of answers cut at max_tokens above which the run pauses."""
     no_reasoning: float = 0.8
     """Share refused for missing thinking above which the run pauses."""
+    no_gold: float = 0.8
+    """Share without a reference answer for the verifier above which the run pauses."""
 
 
 class Reuse(Frozen):

@@ -91,13 +91,18 @@ async def arun(
     before anything is spent, and StorageError when the disk fails; how a run ended otherwise is in the Result.
     """
     with OutDir(recipe.out) as out:
+        await _resolve_names(recipe)
         prints = fingerprint(recipe)
         goes_on = out.prepare(prints, resume)
         async with AsyncExitStack() as stack:
             publisher = Publisher(recipe, out)
             stack.push_async_callback(publisher.discard)
             session = await stack.enter_async_context(_open(recipe, out, goes_on, prints, store, retry_failed))
-            return await session.run(publisher, watch, stop)
+            result = await session.run(publisher, watch, stop)
+            if out.kept_as is None:
+                return result
+            kept = f"the run that was in {recipe.out} (another recipe) is kept as {out.kept_as}"
+            return result.model_copy(update={"message": "; ".join(filter(None, (result.message, kept)))})
 
 
 class Session:
@@ -322,6 +327,14 @@ async def _askers(
     return askers
 
 
+async def _resolve_names(recipe: Recipe) -> None:
+    """A model whose name is left out is known by it once its endpoint was opened; what a run is depends on that name."""
+    for endpoint in recipe.models.values():
+        if not endpoint.known():
+            async with endpoint.open():
+                pass
+
+
 def _can(recipe: Recipe, name: str, backend: Backend) -> None:
     """The recipe was checked against what this kind of backend can do; the open one may do less. Raises RecipeError."""
     for part in recipe.parts():
@@ -340,10 +353,14 @@ class Heard:
         self.ledger = ledger
         self.asker: Asker | None = None
 
+    def _why(self, body: Mapping[str, Any]) -> str:
+        patience = self.asker.endpoint.patience_s if self.asker is not None else 0
+        return f"{self.model}: {body.get('error') or body.get('reason')}; waiting for it, up to {patience:.0f} s in all (patience_s)"
+
     def __call__(self, kind: str, body: Mapping[str, Any]) -> None:
         self.ledger.event(time.time(), kind, {"model": self.model, **body})
         if self.asker is not None:
-            self.asker.paused = f"{self.model}: {body.get('reason', 'the backend is down')}" if kind == "paused" else ""
+            self.asker.paused = self._why(body) if kind == "paused" else ""
 
 
 @asynccontextmanager

@@ -191,7 +191,7 @@ class ResponseStore:
         return {model: (calls, prompt, completion) for model, calls, prompt, completion in rows}
 
     def run_opened(self, ledger: Path) -> None:
-        """Protect what this run pays for or re-uses from `prune`, until `run_finished`."""
+        """Protect what this run pays for or reuses from `prune`, until `run_finished`."""
         self._writer.add("INSERT OR IGNORE INTO runs VALUES (?, ?)", (str(ledger.resolve()), time.time()))
 
     def run_finished(self, ledger: Path) -> None:
@@ -212,7 +212,7 @@ class ResponseStore:
         }
 
     def prune(self, *, unused_days: float, model: str | None = None) -> int:
-        """Delete what no run has used for that long; never what an unfinished run paid for or re-used. The number deleted."""
+        """Delete what no run has used for that long; never what an unfinished run paid for or reused. The number deleted."""
         for (ledger,) in self._reader.execute("SELECT ledger FROM runs").fetchall():
             if not Path(ledger).exists():
                 self._reader.execute("DELETE FROM runs WHERE ledger = ?", (ledger,))

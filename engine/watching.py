@@ -63,6 +63,8 @@ class Watcher:
             await asyncio.sleep(PERIOD_S)
             if self.purse.out_of_time():
                 self.pump.stop("budget")
+            if self.pump.stopping:
+                self.pump.wake()
             self.tick()
 
     def tick(self) -> None:

@@ -103,6 +103,7 @@ def card(told: Told, measures: Measures) -> str:
         "  data_files:",
         "  - split: train",
         f"    path: {path}",
+        f"  description: content {told.get('content', '')}",
         "tags:",
         "- synthetic",
         "---",
@@ -202,6 +203,8 @@ def filters(measures: Measures) -> list[dict[str, Any]]:
         row[outcome] = n
     out = sorted(rows.values(), key=lambda row: (row["stage"], -row["keep"] - row["refuse"] - row["abstain"]))
     for row in out:
+        gone = sum(n for (stage, _, by, _), n in measures.reasons.items() if (stage, by) == (row["stage"], row["by"]))
+        row["passed"] = row["keep"] + row["abstain"] - max(0, gone - row["refuse"])
         row["judged"] = row["keep"] + row["refuse"] + row["abstain"]
         row["bars"] = charts.segments({"accepted": row["keep"], "abstain": row["abstain"], "refused": row["refuse"]}, row["judged"])
     return out

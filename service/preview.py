@@ -53,6 +53,8 @@ def show(recipe: Recipe, count: int, words: Sequence[str]) -> None:
         result = session.run()
         if result.status == "backend":
             raise BackendFatal(result.message)
+        if result.status == "interrupted":
+            raise click.Abort
         with LedgerReader(trial.out / ".run" / "ledger.db") as ledger:
             rows = sorted(ledger.rows(stage=len(recipe.generate) - 1), key=lambda row: row.status)
     _print(rows[:count])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..engine.snapshot import Snapshot
 
 LINE_EVERY_S = 2.0
+SAME_EVERY_S = 30.0
+"""For a line that says what the last one said (a run that waits for its server)."""
 TOP = 3
 BAR = 36
 
@@ -62,12 +64,14 @@ class Lines(Silent):
         self.clock = clock
         self.last = float("-inf")
         self.state = "running"
+        self.line = ""
 
     def watch(self, snapshot: Snapshot) -> None:
-        now = self.clock()
-        if now - self.last >= LINE_EVERY_S or snapshot.state != self.state:
-            self.last, self.state = now, snapshot.state
-            self.note(" | ".join(facts(snapshot)))
+        now, line = self.clock(), " | ".join(facts(snapshot))
+        every = SAME_EVERY_S if line == self.line else LINE_EVERY_S
+        if now - self.last >= every or snapshot.state != self.state:
+            self.last, self.state, self.line = now, snapshot.state, line
+            self.note(line)
 
 
 class Live:

@@ -28,6 +28,7 @@ def init(name: str, source: str) -> None:
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise RecipeError(f"the name {name!r} is none: letters, digits, `.`, `_` and `-`, beginning with a letter or digit")
+    name = name.removesuffix(".yaml")
     target = Path(f"{name}.yaml")
     if target.exists():
         raise RecipeError(f"{target} is there already; choose another name or remove it")

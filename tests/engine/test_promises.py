@@ -21,6 +21,7 @@ import pytest
 from datalchemy.core.errors import StorageError
 from datalchemy.core.part import Filter, Tools
 from datalchemy.core.record import Record, Verdict
+from datalchemy.engine.recipe import Recipe
 from datalchemy.engine.store import ResponseStore
 
 
@@ -417,3 +418,59 @@ def test_a_display_that_fails_does_not_cost_the_dataset(kit: Any) -> None:
 
     assert kit.run(kit.recipe(seeds=5), watch=broken).accepted == 5
     assert len(kit.dataset()) == 5
+
+
+def test_stopping_a_run_that_waits_for_a_dead_server_ends_at_once(kit: Any) -> None:
+    """Nothing is in flight, so there is nothing to finish; the patience (five minutes) is not sat out."""
+    import socket
+
+    from datalchemy.engine.run import arun
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    recipe = kit.recipe(seeds=5)
+    model = {"use": "http", "url": f"http://127.0.0.1:{port}/v1", "name": "nobody", "max_in_flight": 2}
+    recipe = Recipe.build({**recipe.model_dump(mode="json"), "models": {"teacher": model}})
+    states: list[str] = []
+
+    async def stopped() -> Any:
+        stop = asyncio.Event()
+
+        def watch(snapshot: Any) -> None:
+            states.append(snapshot.state)
+            if snapshot.state.startswith("paused"):
+                stop.set()
+
+        return await asyncio.wait_for(arun(recipe, watch=watch, stop=stop), 60)
+
+    result = asyncio.run(stopped())
+    assert (result.status, result.exit_code) == ("interrupted", 130)
+    assert any(f"127.0.0.1:{port}" in state and "patience_s" in state for state in states)
+    assert kit.rows() == []
+
+
+def test_missing_reference_answers_pause_the_run_and_name_the_setting(kit: Any) -> None:
+    generate = [{"use": "cot", "model": "teacher", "rollouts": 1}]
+    result = kit.run(kit.recipe(seeds=100, generate=generate, filters=["math_answer"], teacher={"mode": "think"}, checks={"sample": 20}))
+    assert (result.status, result.exit_code) == ("paused", 2)
+    assert "seeds.fields" in result.message
+
+
+def test_what_was_moved_aside_is_told(kit: Any) -> None:
+    kit.run(kit.recipe(seeds=3))
+    assert "out.1" in kit.run(kit.recipe(seeds=3, filters=["exact"])).message
+
+
+def test_load_dataset_sees_an_extended_set(kit: Any, tmp_path: Path) -> None:
+    """`datasets` caches by the card's words: they change with the content."""
+    kit.run(kit.recipe(seeds=20, target=4))
+    code = "import datasets, sys; print(len(datasets.load_dataset(sys.argv[1], split='train', cache_dir=sys.argv[2])))"
+
+    def loaded() -> int:
+        command = [sys.executable, "-c", code, str(kit.out), str(tmp_path / "cache")]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}).stdout)
+
+    assert loaded() == 4
+    kit.run(kit.recipe(seeds=20, target=9))
+    assert loaded() == 9
