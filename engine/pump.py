@@ -161,11 +161,17 @@ class Pump:
         return False
 
     def _room(self) -> bool:
-        """Whether the models, and the line before an ordered filter, can take another seed."""
+        """Whether the models, and the line before an ordered filter, can take another seed.
+
+        As many seeds as calls fit; more (while seeds are in filters or wait for a commit) only where a model has a free slot.
+        """
         lines = sum(turnstile.line for turnstile in self.plan.turnstiles)
-        if len(self.live) - lines >= 2 * self.width or lines >= self.window:
+        active = len(self.live) - lines
+        if lines >= self.window or active >= 2 * self.width:
             return False
-        return all(asker.guard.waiting <= max(8, asker.endpoint.max_in_flight // 8) for asker in self.askers)
+        if active < self.width:
+            return True
+        return any(asker.guard.in_flight < asker.guard.limit and not asker.guard.waiting for asker in self.askers)
 
     async def _launch_some(self) -> int:
         launched = 0

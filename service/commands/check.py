@@ -9,6 +9,7 @@ import click
 from ._options import load, recipe_options
 
 if TYPE_CHECKING:
+    from ...core.record import Record
     from ...engine.recipe import Recipe
 
 
@@ -40,26 +41,27 @@ def preview(
     show(loaded, count, ctx.obj or [])
 
 
-def _first_seed(recipe: Recipe) -> str:
-    """The first seed's prompt. Raises RecipeError where the source cannot be read or its first row is no seed."""
+def _first_seed(recipe: Recipe) -> Record | None:
+    """The first seed. Raises RecipeError where the source cannot be read or its first row is no seed."""
     if recipe.seeds is None:
-        return ""
+        return None
     from ...core.errors import RecipeError
     from ...core.record import Record
 
     first = next(recipe.seeds.records(recipe.base, recipe.seed), None)
     if not isinstance(first, Record):
         raise RecipeError(f"the first row is no seed: {first.reason if first else 'there is none'}", "seeds")
-    return first.prompt
+    return first
 
 
-def _outline(recipe: Recipe, seed: str) -> list[tuple[str, ...]]:
+def _outline(recipe: Recipe, seed: Record | None) -> list[tuple[str, ...]]:
     from ..terminal import one_line
 
     rows: list[tuple[str, ...]] = [("", one_line(recipe.task, 100))] if recipe.task else []
-    rows += [(f"model {name}", f"{endpoint.part_name()}: {endpoint.stored_as}") for name, endpoint in recipe.models.items()]
-    if recipe.seeds is not None:
-        rows.append(("seeds", f"{recipe.seeds.path or 'inline'}; the first: {one_line(seed, 80)}"))
+    rows += [(f"model {name}", f"{endpoint.part_name()}: {endpoint.stored_as if endpoint.known() else 'the one its server has'}") for name, endpoint in recipe.models.items()]
+    if recipe.seeds is not None and seed is not None:
+        rows.append(("seeds", f"{recipe.seeds.path or 'inline'}; the first: {one_line(seed.prompt, 80)}"))
+        rows.append(("", f"its reference answer: {one_line(seed.answer, 80) if seed.answer else 'none (name its column in seeds.fields: answer)'}"))
     for number, stage in enumerate(recipe.generate, 1):
         filters = f"; filters: {', '.join(part.part_name() for part in stage.filters)}" if stage.filters else ""
         rows.append((f"stage {number}", f"{stage.name}{filters}"))

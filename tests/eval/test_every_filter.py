@@ -74,6 +74,7 @@ class TestEveryFilter:
         assert set(part.model_fields) - documented <= {"prompt", "reasoning", "answer"}
 
     def test_its_page_lists_each_setting_with_its_default(self, name: str) -> None:
+        assert f"\n## {name}\n" in PAGE.read_text(), f"docs/filters.md needs a section `## {name}` that lists its settings"
         section = PAGE.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
         dumped = built(name).model_dump(mode="json", exclude_none=True)
         for field in type(built(name)).model_fields:
