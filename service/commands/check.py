@@ -58,10 +58,15 @@ def _outline(recipe: Recipe, seed: Record | None) -> list[tuple[str, ...]]:
     from ..terminal import one_line
 
     rows: list[tuple[str, ...]] = [("", one_line(recipe.task, 100))] if recipe.task else []
-    rows += [(f"model {name}", f"{endpoint.part_name()}: {endpoint.stored_as if endpoint.known() else 'the one its server has'}") for name, endpoint in recipe.models.items()]
+    rows += [
+        (f"model {name}", f"{endpoint.part_name()}: {endpoint.stored_as if endpoint.known() else 'the one its server has'}")
+        for name, endpoint in recipe.models.items()
+    ]
     if recipe.seeds is not None and seed is not None:
         rows.append(("seeds", f"{recipe.seeds.path or 'inline'}; the first: {one_line(seed.prompt, 80)}"))
-        rows.append(("", f"its reference answer: {one_line(seed.answer, 80) if seed.answer else 'none (name its column in seeds.fields: answer)'}"))
+        rows.append(
+            ("", f"its reference answer: {one_line(seed.answer, 80) if seed.answer else 'none (name its column in seeds.fields: answer)'}")
+        )
     for number, stage in enumerate(recipe.generate, 1):
         filters = f"; filters: {', '.join(part.part_name() for part in stage.filters)}" if stage.filters else ""
         rows.append((f"stage {number}", f"{stage.name}{filters}"))

@@ -104,17 +104,27 @@ def test_the_figures_of_a_moment() -> None:
     ]
 
 
-def test_off_a_terminal_a_line_comes_every_two_seconds_and_at_each_change_of_state() -> None:
+def lines_of(moments: list[tuple[float, str, int]]) -> list[str]:
+    """What a log gets of a run: (second, state, accepted) as it is watched."""
     now = [0.0]
     stream = io.StringIO()
     lines = Lines(stream, clock=lambda: now[0])
-    for moment, state in [(0.0, "running"), (0.5, "running"), (1.9, "running"), (2.1, "running"), (2.2, "draining"), (2.3, "draining")]:
+    for moment, state, accepted in moments:
         now[0] = moment
-        lines.watch(snapshot(state=state))
-    told = stream.getvalue().splitlines()
-    assert len(told) == 3
-    assert told[-1].endswith("draining")
+        lines.watch(snapshot(state=state, counts=Counts(accepted=accepted)))
     assert harmless(stream.getvalue())
+    return stream.getvalue().splitlines()
+
+
+def test_off_a_terminal_a_line_comes_every_two_seconds_and_at_each_change_of_state() -> None:
+    running, draining = "running", "draining"
+    told = lines_of([(0.0, running, 1), (0.5, running, 2), (1.9, running, 3), (2.1, running, 4), (2.2, draining, 4), (2.3, draining, 5)])
+    assert [line.split("/")[0] for line in told] == ["1", "4", "4"]
+    assert told[-1].endswith("draining")
+
+
+def test_off_a_terminal_a_run_that_stands_still_says_so_every_half_minute() -> None:
+    assert len(lines_of([(second, "running", 7) for second in range(62)])) == 3
 
 
 def test_on_a_terminal_the_display_is_redrawn_and_closed() -> None:

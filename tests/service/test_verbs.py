@@ -95,7 +95,7 @@ def test_explain_without_the_store_says_so(run: dict[str, str], monkeypatch: pyt
 
 def test_explain_of_what_is_not_there_is_an_error(run: dict[str, str]) -> None:
     assert "no candidate" in call("explain", "out/trial", "0" * 16, code=2).stderr
-    assert "there is no run in" in call("explain", "nowhere", "ab", code=1).stderr
+    assert "there is no run in" in call("explain", "nowhere", "ab", code=2).stderr
 
 
 def test_store_tells_prunes_and_exports(run: dict[str, str]) -> None:
