@@ -88,7 +88,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(ROWS), help="one row (repeatable)")
     parser.add_argument("--clients", default=",".join(CLIENTS), help="which to run, separated by commas")
     parser.add_argument("--quick", action="store_true", help="fewer records, one run each: a smoke test, not a measurement")
-    parser.add_argument("--large", action="store_true", help="growth of memory up to 200,000 records")
     parser.add_argument("--repeat", type=int, help="runs of which the median counts")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where runs keep their files")
@@ -108,13 +107,7 @@ def main() -> int:
     lines: list[Line] = []
     broken = False
     with tempfile.TemporaryDirectory(dir=args.dir, prefix="bench-") as name:
-        bench = Bench(
-            sizes,
-            clients,
-            Path(name),
-            lambda text: print(f"[{time.monotonic() - began:5.0f} s] {text}", file=sys.stderr),
-            200_000 if args.large else 0,
-        )
+        bench = Bench(sizes, clients, Path(name), lambda text: print(f"[{time.monotonic() - began:5.0f} s] {text}", file=sys.stderr))
         for client in clients:
             warm_up(bench, client)
         for row in args.only or ROWS:

@@ -25,6 +25,8 @@ class Sizes:
     slope: tuple[int, int] = (2_000, 20_000)
     sdk_slope: tuple[int, int] = (200, 2_000)
     """The SDK takes milliseconds a record: a shorter way tells as much."""
+    grown: int = 200_000
+    """Our engine's memory is compared between the larger end of `slope` and this: below, SQLite's page caches still fill."""
     short: int = 200
     busy: int = 2_000
     faults: int = 1_000
@@ -33,7 +35,7 @@ class Sizes:
     """Runs of which the median counts; of `busy`, `faults` and `kill` there is one."""
 
 
-QUICK = Sizes(slope=(500, 4_000), sdk_slope=(100, 600), busy=600, faults=300, kill=600, repeat=1)
+QUICK = Sizes(slope=(500, 4_000), grown=12_000, sdk_slope=(100, 600), busy=600, faults=300, kill=600, repeat=1)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,6 @@ class Bench:
     clients: Sequence[str]
     folder: Path
     say: Callable[[str], None]
-    large: int = 0
     kept: dict[tuple[str, int], list[Result]] = field(default_factory=dict)
 
     def once(self, client: str, n: int, *stub: str, calls: int = 1, healthy: bool = True) -> Result:
@@ -94,7 +95,7 @@ class Bench:
     def repeated(self, client: str, n: int) -> list[Result]:
         """At zero latency."""
         if (client, n) not in self.kept:
-            repeat = 1 if n == self.large else self.sizes.repeat
+            repeat = 1 if n == self.sizes.grown else self.sizes.repeat
             self.kept[client, n] = [self.once(client, n) for _ in range(repeat)]
         return self.kept[client, n]
 
@@ -149,7 +150,7 @@ def memory(bench: Bench) -> list[Line]:
         return bench.median(client, n, lambda r: r.cost.peak_mb)
 
     def ends(client: str) -> tuple[int, int]:
-        return (bench.slope(client)[1], bench.large) if bench.large and client == OURS else bench.slope(client)
+        return (bench.slope(client)[1], bench.sizes.grown) if client == OURS else bench.slope(client)
 
     def growth(client: str) -> float:
         small, large = ends(client)
