@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ember bench-engine clean
+.PHONY: help demo test check ember bench-engine bench-filters bench-accuracy clean
 
 help:
 	@echo "make demo          a verified chain-of-thought dataset with the embedded model"
@@ -14,6 +14,7 @@ help:
 	@echo "make check         lint, format, types, layers, spelling"
 	@echo "make ember         train the embedded model anew (CPU)"
 	@echo "make bench-engine  measure the engine and write docs/benchmarks.md"
+	@echo "make bench-filters  how fast each filter is; make bench-accuracy: how right"
 	@echo "make clean         remove what was built (out/ is kept)"
 
 $(BIN)/python:
@@ -57,6 +58,12 @@ ember: $(VENV)/.ember
 
 bench-engine: $(VENV)/.dev
 	@$(BIN)/python bench/engine.py --write
+
+bench-filters: $(VENV)/.dev
+	@$(BIN)/python bench/filters.py --write
+
+bench-accuracy: $(VENV)/.dev
+	@$(BIN)/python bench/filters.py --accuracy --write
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

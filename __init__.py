@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .core.record import Message, Record, Verdict
+    from .engine.filtering import Judgement, ajudge, judge
     from .engine.recipe import Recipe
     from .engine.run import Result, arun, run
 
 __version__ = "0.1.0"
-__all__ = ["Message", "Recipe", "Record", "Result", "Verdict", "__version__", "arun", "run"]
+__all__ = ["Judgement", "Message", "Recipe", "Record", "Result", "Verdict", "__version__", "ajudge", "arun", "judge", "run"]
 
 _HOMES = {
     "Message": "core.record",
@@ -24,6 +25,9 @@ _HOMES = {
     "Verdict": "core.record",
     "Recipe": "engine.recipe",
     "Result": "engine.run",
+    "Judgement": "engine.filtering",
+    "ajudge": "engine.filtering",
+    "judge": "engine.filtering",
     "arun": "engine.run",
     "run": "engine.run",
 }

@@ -21,6 +21,9 @@ from .record import Record, Verdict
 Judge = Callable[[Sequence[Record]], Awaitable[Sequence[Verdict]]]
 """Batch in, batch out: one verdict a record, in the same order."""
 
+Change = Callable[[Sequence[Record]], Awaitable[Sequence[Record]]]
+"""Batch in, batch out: one record for each, in the same order."""
+
 
 class Rendered(Frozen):
     """A wording filled in."""
@@ -169,8 +172,23 @@ class Check(Filter):
 
 
 class Edit(Part):
-    """A change to a record that passes by: record in, derived record out (or the same one, unchanged)."""
+    """A change to a record that passes by: record in, derived record out (or the same one, unchanged).
 
-    @abstractmethod
+    One that needs nothing but the record overrides `edit`; one that needs a model, an index or a batch overrides `open`.
+    """
+
+    batch: ClassVar[int] = 1
+    """Records it likes to change together; 1 means: as they come."""
+
+    @asynccontextmanager
+    async def open(self, tools: Tools) -> AsyncGenerator[Change]:
+        """An async context that gives the change: records in, as many records out, in the same order."""
+
+        async def change(records: Sequence[Record]) -> Sequence[Record]:
+            return [self.edit(record) for record in records]
+
+        yield change
+
     def edit(self, record: Record) -> Record:
         """The changed record, made by `record.derive(...)`, or `record` itself."""
+        raise NotImplementedError(f"{type(self).__name__} overrides neither `edit` nor `open`")

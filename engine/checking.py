@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..core.errors import RecipeError, nearest
-from ..core.part import Filter, Generator
+from ..core.part import Edit, Filter, Generator, Part
 from ..formats.measures import NAMES
 
 if TYPE_CHECKING:
+    from .filterrecipe import FilterRecipe
     from .recipe import Recipe
 
 
 def check(recipe: Recipe) -> None:
     """Raises RecipeError with the first thing that cannot work."""
-    _models(recipe)
+    _models(recipe, _places(recipe), in_dollars=recipe.budget.dollars is not None)
     _seeds(recipe)
-    _prompts(recipe)
+    _prompts(recipe, recipe.parts())
     _closing(recipe)
     _judges(recipe)
     for name in recipe.accept:
@@ -28,23 +29,26 @@ def check(recipe: Recipe) -> None:
             )
 
 
-def _places(recipe: Recipe) -> Iterator[tuple[str, Generator | Filter]]:
+def check_filters(recipe: FilterRecipe) -> None:
+    """The same for filters outside of a run. Raises RecipeError."""
+    _models(recipe, ((f"filters[{i}]", part) for i, part in enumerate(recipe.filters)), in_dollars=False)
+    _prompts(recipe, recipe.filters)
+
+
+def _places(recipe: Recipe) -> Iterator[tuple[str, Generator | Filter | Edit]]:
     for i, part in enumerate(recipe.seeds.filters if recipe.seeds else ()):
-        if isinstance(part, Filter):
-            yield f"seeds.filters[{i}]", part
+        yield f"seeds.filters[{i}]", part
     for s, stage in enumerate(recipe.generate):
         for b, generator in enumerate(stage.generators):
             yield f"generate[{s}]" if len(stage.branches) == 1 else f"generate[{s}].mix[{b}]", generator
         for i, part in enumerate(stage.filters):
-            if isinstance(part, Filter):
-                yield f"generate[{s}].filters[{i}]", part
+            yield f"generate[{s}].filters[{i}]", part
     for i, part in enumerate(recipe.filters):
-        if isinstance(part, Filter):
-            yield f"filters[{i}]", part
+        yield f"filters[{i}]", part
 
 
-def _models(recipe: Recipe) -> None:
-    for where, part in _places(recipe):
+def _models(recipe: Recipe | FilterRecipe, places: Iterable[tuple[str, Part]], *, in_dollars: bool) -> None:
+    for where, part in places:
         for name, wanted in part.needs().items():
             endpoint = recipe.models.get(name)
             if endpoint is None:
@@ -55,7 +59,7 @@ def _models(recipe: Recipe) -> None:
                     f" it can: {', '.join(sorted(endpoint.capabilities))}",
                     f"{where}.model",
                 )
-            if recipe.budget.dollars is not None and endpoint.price is None:
+            if in_dollars and endpoint.price is None:
                 raise RecipeError(
                     f"a budget in dollars needs to know what {name!r} costs: set models.{name}.price to {{input: .., output: ..}} in dollars a million tokens (0 for a model of your own)",
                     f"models.{name}.price",
@@ -81,11 +85,11 @@ def _seeds(recipe: Recipe) -> None:
                 )
 
 
-def _prompts(recipe: Recipe) -> None:
+def _prompts(recipe: Recipe | FilterRecipe, parts: Iterable[Part]) -> None:
     from ..prompts import Wordings
 
     if recipe.prompts:
-        used = {name for part in recipe.parts() for name in part.prompts}
+        used = {name for part in parts for name in part.prompts}
         for name in recipe.prompts:
             if name not in used:
                 raise RecipeError(f"no part of this recipe uses a wording named {name!r}; {nearest(name, used)}", f"prompts.{name}")

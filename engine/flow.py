@@ -9,9 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from ..core.errors import CallError, DatalchemyError, PartError, RecipeError, Refused, RunStopped, StorageError
-from ..core.part import Edit
 from ..core.record import Record, Verdict
-from .gates import Gate, was_cancelled
+from .gates import Editor, Gate, was_cancelled
 from .ledger import Path_, Settled
 from .plan import Generate, Operation, Plan
 from .tally import SEEDS, Tally
@@ -95,7 +94,7 @@ class Root:
                 if (item.stage == SEEDS and not self.flow.judges_seeds) or self._accept(item):
                     await self._generate(operation, item, operations, at, arrived)
                 return
-            item = self._edit(operation, item) if isinstance(operation, Edit) else await self._judge(operation, item)
+            item = await (self._edit(operation, item) if isinstance(operation, Editor) else self._judge(operation, item))
         if item is not None:
             arrived.append(item)
 
@@ -177,19 +176,13 @@ class Root:
             return None
         return judged
 
-    def _edit(self, edit: Edit, item: Item) -> Item | None:
+    async def _edit(self, editor: Editor, item: Item) -> Item | None:
         self._mark()
         try:
-            changed = edit.edit(item.record)
-            if not isinstance(changed, Record):
-                raise TypeError(f"an edit gives a record, not {type(changed).__name__}")
-        except (Exception, SystemExit) as error:
-            raised = PartError(f"edit_error: {edit.part_name()} raised {error!r}")
-            self._settle(_failed(item.path, item.stage, item.strategy, item.record, raised, []))
+            return item._replace(record=await editor.changed(item.record))
+        except PartError as error:
+            self._settle(_failed(item.path, item.stage, item.strategy, item.record, error, []))
             return None
-        if changed is item.record:
-            return item
-        return item._replace(record=changed.stamped(f"{item.record.id}/{edit.part_name()}").judged(*item.record.verdicts))
 
     def _refuse(self, item: Item, gate: Gate, verdict: Verdict) -> None:
         if item.stage == self.flow.plan.last:

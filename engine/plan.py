@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ..core.part import Edit, Filter, Generator
-from .gates import Gate, open_gate
+from .gates import Editor, Gate, open_editor, open_gate
 from .keys import Identity
 from .recipe import Recipe, Stage
 from .tally import SEEDS
@@ -36,7 +36,7 @@ class Generate:
         return min(bisect(bounds, draw), len(bounds) - 1)
 
 
-Operation = Generate | Gate | Edit
+Operation = Generate | Gate | Editor
 
 
 @dataclass(slots=True)
@@ -80,12 +80,12 @@ async def open_plan(recipe: Recipe, shared: Shared, gates: dict[str, Gate], stac
 
     async def lay(parts: Sequence[Filter | Edit], stage: int, *, for_strategies: bool) -> None:
         for number, part in enumerate(parts):
-            if isinstance(part, Edit):
-                segments[-1].operations.append(part)
-                continue
             name = part.part_name()
-            seen[name] += 1
             tools = Toolbox(shared, f"{name}@{stage}.{number}")
+            if isinstance(part, Edit):
+                segments[-1].operations.append(await open_editor(part, tools, stack))
+                continue
+            seen[name] += 1
             gate = await open_gate(part, tools, stack, name if seen[name] == 1 else f"{name}#{seen[name]}")
             if part.closing:
                 closing.append(gate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from types import NoneType
@@ -39,7 +39,7 @@ def _resolved(raw: Any, info: ValidationInfo) -> Any:
     if len(source) != 1 or not set(source) <= {"file", "pool"}:
         raise RecipeError("`system` is a text, a list of texts, {file: PATH} or {pool: PATH} (one text a line)")
     ((kind, name),) = source.items()
-    text = _text(_base(info) / str(name), "system")
+    text = text_of(_base(info) / str(name), "system")
     return {**raw, "system": text if kind == "file" else [line for line in text.splitlines() if line.strip()]}
 
 
@@ -47,7 +47,8 @@ def _base(info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("base", "."))
 
 
-def _text(path: Path, what: str) -> str:
+def text_of(path: Path, what: str) -> str:
+    """What a file of a recipe holds. Raises RecipeError, naming `what` needs it."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -57,6 +58,17 @@ def _text(path: Path, what: str) -> str:
 AnyEndpoint = Annotated[SerializeAsAny[Endpoint], _part("backends", Endpoint)]
 AnyGenerator = Annotated[SerializeAsAny[Generator], _part("generators", Generator)]
 AnyFilter = Annotated[SerializeAsAny[Filter | Edit], _part("eval", Filter, Edit)]
+
+
+ENCODER = "encoder"
+"""The model that filters embed with unless they name another one."""
+
+
+def with_encoder(models: Mapping[str, Endpoint], parts: Iterable[Part]) -> Mapping[str, Endpoint]:
+    """The models, with the static encoder that ships where a part asks for `encoder` and the recipe describes none."""
+    if ENCODER in models or not any(ENCODER in part.needs() for part in parts):
+        return models
+    return {**models, ENCODER: build("backends", (Endpoint,), "static")}
 
 
 class Seeds(SeedSource):
@@ -199,12 +211,13 @@ class Recipe(Frozen):
     def _prompt_files(cls, raw: Any, info: ValidationInfo) -> Any:
         if not isinstance(raw, dict):
             return raw
-        return {name: _text(_base(info) / text, f"prompts.{name}") if str(text).endswith(".j2") else text for name, text in raw.items()}
+        return {name: text_of(_base(info) / text, f"prompts.{name}") if str(text).endswith(".j2") else text for name, text in raw.items()}
 
     @model_validator(mode="after")
     def _holds_together(self) -> Recipe:
         from .checking import check
 
+        object.__setattr__(self, "models", with_encoder(self.models, self.parts()))  # frozen only for those who get to see it
         check(self)
         return self
 
@@ -234,8 +247,8 @@ class Recipe(Frozen):
 
         Raises RecipeError that names file, line and field, what was expected and the nearest valid name.
         """
-        path = cls._find(name)
-        document = read(_text(path, "recipe"), str(name))
+        path = cls.find(name)
+        document = read(text_of(path, "recipe"), str(name))
         return cls.from_document(document, base=path.parent, sets=sets, model=model, target=target, out=out)
 
     @classmethod
@@ -279,7 +292,8 @@ class Recipe(Frozen):
         return sorted(entry.name.removesuffix(".yaml") for entry in files(f"{ROOT}.recipes").iterdir() if entry.name.endswith(".yaml"))
 
     @staticmethod
-    def _find(name: str | Path) -> Path:
+    def find(name: str | Path) -> Path:
+        """The file of a recipe, given as a path or as the name of a shipped one. Raises RecipeError."""
         path = Path(name)
         if path.is_file():
             return path

@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from ..core.backend import Backend, Usage
-from ..core.errors import BudgetExhausted, DatalchemyError, RecipeError, RunPaused, RunStopped
+from ..core.backend import Usage
+from ..core.errors import BudgetExhausted, DatalchemyError, RunPaused, RunStopped
 from ..core.part import Edit, Filter
 from ..core.workers import WorkerPool
 from ..prompts import Wordings
@@ -27,6 +26,8 @@ from .flow import Flow
 from .gates import Gate
 from .journal import Ledger
 from .ledger import LedgerReader
+from .loops import fast_loop, to_completion
+from .opening import open_askers
 from .outdir import Marker, OutDir, Resume
 from .plan import Plan, open_plan
 from .publishing import Publisher
@@ -45,34 +46,7 @@ Watch = Callable[[Snapshot], None]
 
 def run(recipe: Recipe, **options: Any) -> Result:
     """`arun` for code without an event loop; inside a running one (a notebook) it works on a thread of its own."""
-    if not _inside_loop():
-        return _fresh_loop(recipe, options)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_fresh_loop, recipe, options).result()
-
-
-def _inside_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _fresh_loop(recipe: Recipe, options: dict[str, Any]) -> Result:
-    with asyncio.Runner(loop_factory=fast_loop()) as runner:
-        return runner.run(arun(recipe, **options))
-
-
-def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+    return to_completion(arun(recipe, **options))
 
 
 async def arun(
@@ -238,7 +212,10 @@ async def _open(
         await ledger.flush()
         before = _spent_before(recipe, reader, store if goes_on else None)
         purse = _purse(recipe, reader, before)
-        askers = await _askers(recipe, ledger, store, purse, before, started, stack)
+        askers = await open_askers(
+            recipe.models, recipe.parts(), stack, store, purse,
+            seed=recipe.seed, reuse=recipe.reuse, before=before, started=started, on_event=ledger.event,
+        )  # fmt: skip
         gates: dict[str, Gate] = {}
         workers = await stack.enter_async_context(WorkerPool())
         shared = Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, askers, gates)
@@ -302,65 +279,12 @@ def _purse(recipe: Recipe, reader: LedgerReader, before: dict[str, dict[str, flo
     )
 
 
-async def _askers(
-    recipe: Recipe,
-    ledger: Ledger,
-    store: ResponseStore,
-    purse: Purse,
-    before: dict[str, dict[str, float]],
-    started: float,
-    stack: AsyncExitStack,
-) -> dict[str, Asker]:
-    """An opened backend in a guard for every model that a part of the recipe asks."""
-    from ..backends._guard import Guard
-
-    askers: dict[str, Asker] = {}
-    for name in sorted({name for part in recipe.parts() for name in getattr(part, "needs", dict)()}):
-        endpoint = recipe.models[name]
-        backend = await stack.enter_async_context(endpoint.open())
-        _can(recipe, name, backend)
-        heard = Heard(name, ledger)
-        guard = Guard(backend, endpoint, rng=Random(f"{recipe.seed}:{name}"), on_event=heard)
-        heard.asker = askers[name] = Asker(
-            name, endpoint, guard, store, purse, reuse=recipe.reuse, run_started=started, before=before.get(name, {})
-        )  # fmt: skip
-    return askers
-
-
 async def _resolve_names(recipe: Recipe) -> None:
     """A model whose name is left out is known by it once its endpoint was opened; what a run is depends on that name."""
     for endpoint in recipe.models.values():
         if not endpoint.known():
             async with endpoint.open():
                 pass
-
-
-def _can(recipe: Recipe, name: str, backend: Backend) -> None:
-    """The recipe was checked against what this kind of backend can do; the open one may do less. Raises RecipeError."""
-    for part in recipe.parts():
-        wanted = part.needs().get(name, frozenset()) if not isinstance(part, Edit) else frozenset()
-        if missing := sorted(wanted - backend.capabilities):
-            raise RecipeError(
-                f"{part.part_name()} needs {', '.join(missing)} of the model {name!r}, and its server cannot give that", f"models.{name}"
-            )
-
-
-class Heard:
-    """Takes a guard's events (paused, resumed) to the ledger and to the progress display."""
-
-    def __init__(self, model: str, ledger: Ledger) -> None:
-        self.model = model
-        self.ledger = ledger
-        self.asker: Asker | None = None
-
-    def _why(self, body: Mapping[str, Any]) -> str:
-        patience = self.asker.endpoint.patience_s if self.asker is not None else 0
-        return f"{self.model}: {body.get('error') or body.get('reason')}; waiting for it, up to {patience:.0f} s in all (patience_s)"
-
-    def __call__(self, kind: str, body: Mapping[str, Any]) -> None:
-        self.ledger.event(time.time(), kind, {"model": self.model, **body})
-        if self.asker is not None:
-            self.asker.paused = self._why(body) if kind == "paused" else ""
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ import zstandard
 
 from ..core.backend import Reply
 from ..core.errors import StorageError
+from ..core.home import home
 from .groupcommit import GroupCommit, Row, connect
 
 SCHEMA = """
@@ -46,16 +47,6 @@ INSERT = (
 )
 TOUCH = "UPDATE responses SET used = ? WHERE key = ?"
 DAY = 86_400
-
-
-def home() -> Path:
-    """DATALCHEMY_HOME, else ~/.local/share/datalchemy (XDG_DATA_HOME honoured)."""
-    if named := os.environ.get("DATALCHEMY_HOME"):
-        return Path(named).expanduser()
-    try:
-        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "datalchemy"
-    except RuntimeError as error:
-        raise StorageError("there is no home folder for the response store; set DATALCHEMY_HOME to a writable folder") from error
 
 
 class ResponseStore:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ..core import think
 from ..core.backend import Reply
 from ..core.errors import RecipeError
-from ..core.record import Conversation, Media, Message, Record, Role, ToolCall
+from ..core.record import Conversation, Media, Message, PlainText, Record, Role, ToolCall
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "instruction", "problem", "query", "input"),
@@ -23,6 +23,13 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "tools": ("tools",),
 }
 """Columns that are recognised without `fields:`, the likeliest first."""
+
+RESPONSES: Mapping[str, tuple[str, ...]] = {
+    "response": ("response", "completion", "output"),
+    "reasoning": ("reasoning", "reasoning_content", "thinking"),
+    "text": ("text", "document"),
+}
+"""Further ones, of records that are to be judged: they hold an answer, or are plain text."""
 
 ROLES: Mapping[str, Role] = {
     "user": "user",
@@ -55,32 +62,39 @@ class Columns:
     Raises RecipeError where a column named in `fields` does not exist, or none can be taken for the prompt.
     """
 
-    def __init__(self, fields: Mapping[str, str], seen: Iterable[str], where: str) -> None:
+    def __init__(self, fields: Mapping[str, str], seen: Iterable[str], where: str, *, responses: bool = False) -> None:
+        """`responses`: rows are records to judge rather than seeds, so that a `response` closes the conversation."""
         names = list(dict.fromkeys(seen))
         for ours, theirs in fields.items():
             if theirs not in names:
                 raise RecipeError(f"there is no column {theirs!r} (for {ours!r}) in {where}; {_listed(names)}", "seeds.fields")
-        self.column = {ours: fields.get(ours) or _found(ours, names, fields) for ours in NAMES}
+        known = {**NAMES, **RESPONSES} if responses else NAMES
+        self.column = {ours: fields.get(ours) or _found(known[ours], names, fields) for ours in known}
         if "prompt" in fields:
             self.column["messages"] = fields.get("messages")
         elif self.column["messages"] and ("messages" in fields or not self.column["prompt"]):
             self.column["prompt"] = None
         elif self.column["prompt"]:
             self.column["messages"] = None
-        else:
+        elif not self.column.get("text"):
             raise RecipeError(f"no column of {where} looks like a prompt; {_listed(names)}", "seeds.fields")
+        if self.column["prompt"] or self.column["messages"]:
+            self.column["text"] = None
         self.input = "input" if self.column["prompt"] == "instruction" and "prompt" not in fields and "input" in names else None
-        self.renamed = {theirs: ours for ours, theirs in fields.items() if ours not in NAMES}
+        self.renamed = {theirs: ours for ours, theirs in fields.items() if ours not in known}
         self.used = {column for column in self.column.values() if column} | ({self.input} if self.input else set())
 
     def record(self, row: Any, raw: bytes = b"") -> Record:
         """The seed that a row describes. Raises BadRow."""
         if not isinstance(row, dict):
             raise BadRow(f"expected an object with columns, got {_named(row)}")
+        if self.column.get("text"):
+            return self._document(row)
         messages = self._messages(row)
         system = self._get(row, "system")
         if isinstance(system, str) and system and messages[0].role != "system":
             messages = (Message(role="system", content=system), *messages)
+        messages += self._response(row)
         fields = {self.renamed.get(name, name): value for name, value in row.items() if name not in self.used and _carried(name, value)}
         try:
             return Record(
@@ -93,8 +107,26 @@ class Columns:
             raise BadRow(_short(error)) from error
 
     def _get(self, row: Mapping[str, Any], ours: str) -> Any:
-        column = self.column[ours]
+        column = self.column.get(ours)
         return row.get(column) if column else None
+
+    def _response(self, row: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The answer that closes the conversation, where it has a column of its own: text, or messages."""
+        value = self._get(row, "response")
+        if value is None:
+            return ()
+        if isinstance(value, list):
+            return conversation(value)
+        if not isinstance(value, str):
+            raise BadRow(f"{self.column['response']!r} must be text or a list of messages, got {_named(value)}")
+        return (_message({"role": "assistant", "content": value, "reasoning": self._get(row, "reasoning")}, "the response"),)
+
+    def _document(self, row: Mapping[str, Any]) -> Record:
+        text = self._get(row, "text")
+        if not isinstance(text, str) or not text.strip():
+            raise BadRow(f"no text in {self.column['text']!r}")
+        fields = {self.renamed.get(name, name): value for name, value in row.items() if name not in self.used and _carried(name, value)}
+        return Record(content=PlainText(text=text), fields=fields)
 
     def _messages(self, row: Mapping[str, Any]) -> tuple[Message, ...]:
         ours = "prompt" if self.column["prompt"] else "messages"
@@ -198,9 +230,9 @@ def _text(value: Any, column: str | None = None, raw: bytes = b"") -> str | None
     return orjson.dumps(value).decode()
 
 
-def _found(ours: str, names: list[str], fields: Mapping[str, str]) -> str | None:
+def _found(likely: Iterable[str], names: list[str], fields: Mapping[str, str]) -> str | None:
     taken = set(fields.values())
-    return next((name for name in NAMES[ours] if name in names and name not in taken), None)
+    return next((name for name in likely if name in names and name not in taken), None)
 
 
 def _carried(name: str, value: Any) -> bool:

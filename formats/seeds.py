@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import re
 import tempfile
 from array import array
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import orjson
 from pydantic import Field, model_validator
@@ -78,13 +77,20 @@ class SeedSource(Frozen):
             raise ValueError(f"inline seeds must be JSON values ({error})") from error
         return self
 
+    def judged(self, base: Path, rows: Iterator[Row] | None = None) -> Iterator[Record | BadSeed]:
+        """The rows as records that have an answer already (`rows`: in place of what `path` holds). Raises like `records`."""
+        return self._read(self._rows(base) if rows is None else rows, responses=True)
+
     def records(self, base: Path, seed: int = 0) -> Iterator[Record | BadSeed]:
         """The seeds, lazily and in flat memory; it blocks while it reads, so an event loop calls it from a thread.
 
         Raises RecipeError where the source cannot be read at all, has no such column, or holds no rows.
         """
-        where = Path(self.path).name if self.path else "inline seeds"
         rows = _shuffled(self._rows(base), seed) if self.shuffle else self._rows(base)
+        return self._read(rows)
+
+    def _read(self, rows: Iterator[Row], *, responses: bool = False) -> Iterator[Record | BadSeed]:
+        where = Path(self.path).name if self.path else "inline seeds"
         rows = islice(rows, self.limit)
         head = list(islice(rows, PEEK_ROWS))
         if not head:
@@ -92,7 +98,9 @@ class SeedSource(Frozen):
         columns: Columns | None = None
         for row in chain(head, rows):
             if columns is None and isinstance(row.value, dict):
-                columns = Columns(self.fields, chain.from_iterable(r.value for r in [*head, row] if isinstance(r.value, dict)), where)
+                columns = Columns(
+                    self.fields, chain.from_iterable(r.value for r in [*head, row] if isinstance(r.value, dict)), where, responses=responses
+                )
             yield _seed(row, columns, where)
 
     def fingerprint(self, base: Path) -> str:
@@ -165,25 +173,28 @@ def _seed(row: Row, columns: Columns | None, where: str) -> Record | BadSeed:
 def _jsonl(path: Path) -> Iterator[Row]:
     """JSON lines, cut at line feeds only: U+2028 within a text is no end of line."""
     with path.open("rb") as file:
-        if file.read(3) != b"\xef\xbb\xbf":
-            file.seek(0)
-        number = 0
-        while line := file.readline(ROW_BYTES + 1):
-            number += 1
-            if len(line) > ROW_BYTES and not line.endswith(b"\n"):
-                _skip_line(file)
-                yield Row(number, None, f"longer than {ROW_BYTES >> 20} MiB", line[:RAW_BYTES])
-                continue
-            line = line.rstrip(b"\r\n")
-            if not line.strip():
-                continue
-            try:
-                yield Row(number, orjson.loads(line), raw=line)
-            except orjson.JSONDecodeError as error:
-                yield Row(number, None, f"not valid JSON: {error}", line)
+        yield from lines(file)
 
 
-def _skip_line(file: io.BufferedReader) -> None:
+def lines(file: BinaryIO) -> Iterator[Row]:
+    """Rows of an open file of JSON lines (a byte order mark at its start is skipped)."""
+    number = 0
+    while line := file.readline(ROW_BYTES + 1):
+        number += 1
+        if len(line) > ROW_BYTES and not line.endswith(b"\n"):
+            _skip_line(file)
+            yield Row(number, None, f"longer than {ROW_BYTES >> 20} MiB", line[:RAW_BYTES])
+            continue
+        line = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).rstrip(b"\r\n")
+        if not line.strip():
+            continue
+        try:
+            yield Row(number, orjson.loads(line), raw=line)
+        except orjson.JSONDecodeError as error:
+            yield Row(number, None, f"not valid JSON: {error}", line)
+
+
+def _skip_line(file: BinaryIO) -> None:
     while (piece := file.readline(1 << 20)) and not piece.endswith(b"\n"):
         pass
 

@@ -17,8 +17,9 @@ from typing import Literal, NamedTuple
 from ..core.backend import Request
 from ..core.endpoint import Endpoint
 from ..core.errors import DatalchemyError
+from ..core.home import home
 from ..core.plug import build
-from ..engine.store import ResponseStore, home
+from ..engine.store import ResponseStore
 from .terminal import one_line, size
 
 OLDEST = 1_767_225_600

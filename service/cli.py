@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "validate": "check",
     "preview": "check",
     "explain": "explain",
+    "judge": "judge",
     "recipes": "recipes",
     "init": "recipes",
     "parts": "parts",

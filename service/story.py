@@ -156,7 +156,8 @@ def _responses(keys: list[str]) -> Iterator[str]:
 
 
 def _stored(keys: list[str]) -> list[tuple[str, Reply | None]]:
-    from ..engine.store import ResponseStore, home
+    from ..core.home import home
+    from ..engine.store import ResponseStore
 
     async def look() -> list[tuple[str, Reply | None]]:
         async with ResponseStore() as store:

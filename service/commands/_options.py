@@ -44,10 +44,11 @@ def load(recipe: str, models: tuple[str, ...], target: int | None, out: str | No
     """The recipe with the command line's changes. Raises RecipeError; UsageError for a `--set` without `=`."""
     from ...engine.recipe import Recipe
 
-    return Recipe.load(recipe, sets=[_pair(one) for one in sets], model=models or None, target=target, out=out)
+    return Recipe.load(recipe, sets=[pair(one) for one in sets], model=models or None, target=target, out=out)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
+    """`PATH=VALUE`, taken apart. Raises UsageError."""
     path, equals, value = text.partition("=")
     if not equals or not path:
         raise click.UsageError(f"--set {text}: expected PATH=VALUE, such as --set target=50")

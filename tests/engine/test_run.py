@@ -56,6 +56,11 @@ async def _shuffled(request: Request, seed: int | None) -> str:
     return half_answers(request, seed)
 
 
+async def _scattered(request: Request, seed: int | None) -> str:
+    await asyncio.sleep(random.random() * 0.2)  # wider than a commit and a busy machine's pauses, which would line answers up
+    return half_answers(request, seed)
+
+
 LONG_ENOUGH = {"use": "length", "answer": {"min_chars": 8}}
 
 
@@ -90,7 +95,7 @@ def test_arrival_order_is_caught_by_the_same_check(kit: Any, tmp_path: Path, fre
             out=out,
             target=80,
             filters=[LONG_ENOUGH],
-            teacher={"function": _shuffled, "max_in_flight": 64},
+            teacher={"function": _scattered, "max_in_flight": 64},
             output={"dir": str(out), "order": "arrival"},
         )
         assert kit.run(recipe).accepted == 80

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from datalchemy.core.part import Filter
+from datalchemy.core.part import Filter, Rendered
 from datalchemy.core.record import Conversation, Message, Record, Verdict
 from datalchemy.core.workers import WorkerPool
+from datalchemy.prompts import Wordings
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,17 @@ class FilterTools:
 
     workers: WorkerPool
     language: str = "en"
+    models: Mapping[str, Any] = field(default_factory=dict)
+    seed: str = "0"
+
+    def model(self, name: str) -> Any:
+        return self.models[name]
+
+    def rng(self, path: str = "") -> Random:
+        return Random(f"{self.seed}:{path}")
+
+    def render(self, prompt: str, **values: Any) -> Rendered:
+        return Wordings(self.language).render(prompt, **values)
 
 
 Judge = Callable[..., Any]

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 from datalchemy.core import plug
-from datalchemy.core.part import Filter
+from datalchemy.core.part import Edit, Filter, Part
 from datalchemy.core.record import Conversation, Message, PlainText, Preference, Record, ScoredStep, ScoredSteps, Verdict
 from pydantic import ValidationError
 
-PAGE = Path(__file__).parents[2] / "docs" / "filters.md"
+PAGES = Path(__file__).parents[2] / "docs" / "filters"
 NAMES = plug.names("eval")
+EDITS = [name for name in NAMES if issubclass(plug.find("eval", (Filter, Edit), name), Edit)]
+FILTERS = [name for name in NAMES if name not in EDITS]
 LEAST: dict[str, dict[str, Any]] = {}
 """Settings of filters that have none to start from."""
 
@@ -55,35 +57,46 @@ def shown(default: object) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default) or '""'
 
 
-def built(name: str) -> Filter:
-    return plug.build("eval", (Filter,), {"use": name, **LEAST.get(name, {})})  # type: ignore[type-abstract]
+def built(name: str) -> Any:
+    return plug.build("eval", (Filter, Edit), {"use": name, **LEAST.get(name, {})})  # type: ignore[type-abstract]
 
 
 @pytest.mark.parametrize("name", NAMES)
-class TestEveryFilter:
+class TestEveryPart:
     def test_its_settings_survive_a_round_trip(self, name: str) -> None:
         part = built(name)
         dumped = part.model_dump(mode="json")
         assert dumped["use"] == name
-        assert plug.build("eval", (Filter,), dumped) == part  # type: ignore[type-abstract]
+        assert plug.build("eval", (Filter, Edit), dumped) == part  # type: ignore[type-abstract]
 
     def test_it_and_its_settings_are_documented(self, name: str) -> None:
         part = type(built(name))
         assert part.__doc__
-        documented = {field for cls in part.__mro__[:-2] if issubclass(cls, Filter) for field in beneath(cls)}
+        documented = {field for cls in part.__mro__[:-2] if issubclass(cls, Part) for field in beneath(cls)}
         assert set(part.model_fields) - documented <= {"prompt", "reasoning", "answer"}
 
     def test_its_page_lists_each_setting_with_its_default(self, name: str) -> None:
-        assert f"\n## {name}\n" in PAGE.read_text(), f"docs/filters.md needs a section `## {name}` that lists its settings"
-        section = PAGE.read_text().split(f"\n## {name}\n")[1].split("\n## ")[0]
+        page = (PAGES / f"{name}.md").read_text()
+        assert f"[`{name}`](filters/{name}.md)" in (PAGES.parent / "filters.md").read_text()
         dumped = built(name).model_dump(mode="json", exclude_none=True)
         for field in type(built(name)).model_fields:
-            assert f"| `{field}` | `{shown(dumped.get(field))}` |" in section
+            assert f"| `{field}` | `{shown(dumped.get(field))}` |" in page
 
     def test_an_unknown_setting_is_refused(self, name: str) -> None:
         with pytest.raises(ValidationError):
-            plug.build("eval", (Filter,), {"use": name, "no_such_setting": 1})  # type: ignore[type-abstract]
+            plug.build("eval", (Filter, Edit), {"use": name, "no_such_setting": 1})  # type: ignore[type-abstract]
 
+
+@pytest.mark.parametrize("name", EDITS)
+async def test_an_edit_gives_one_record_for_each_and_leaves_a_clean_one_alone(name: str, tools: Any) -> None:
+    async with built(name).open(tools) as change:
+        changed = list(await change(RECORDS))
+    assert len(changed) == len(RECORDS)
+    assert all(isinstance(record, Record) for record in changed)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+class TestEveryFilter:
     async def test_one_verdict_a_record_in_the_same_order(self, name: str, judge: Callable[..., Any]) -> None:
         verdicts: list[Verdict] = await judge(built(name), RECORDS)
         assert len(verdicts) == len(RECORDS)

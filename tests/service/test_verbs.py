@@ -222,7 +222,7 @@ def test_the_embedded_model_answers_the_doctor() -> None:
 
 def test_recipe_files_are_read_with_the_guard_everywhere() -> None:
     for name in Recipe.shipped():
-        assert read((Path(Recipe._find(name))).read_text()).data["name"] == name
+        assert read((Path(Recipe.find(name))).read_text()).data["name"] == name
 
 
 def test_preview_shows_records_and_projects_the_run(run: dict[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""What is measured of each filter; the file is named like the filter."""
