@@ -61,6 +61,8 @@ class Pump:
         """Candidates of the roots that are done."""
         self._most = math.ceil(self._settled / self.done_roots) if self.done_roots else 1
         """The most candidates that one root has given."""
+        self.trust = 1 + min(15.0, (target or 0) / 8)
+        """How many roots that give one record each are counted in with those that are done."""
         self.exhausted = False
         self.filled = reader.last_root()
         """Seeds up to here were launched by earlier sessions: those that are pending among them are done in any case, so that
@@ -134,8 +136,12 @@ class Pump:
         return not self.live and bool(self.stopping or self.exhausted or self.reached())
 
     def _yield(self) -> float:
-        """Accepted records that a root in flight is expected to give."""
-        return (self.accepted + 1.0) / (self.done_roots + 1.0)
+        """Accepted records that a root in flight is expected to give.
+
+        The first results weigh little: a few early refusals would launch seeds that nobody needs, and a launch is not taken
+        back (simulated for 10 to 200 records: half the surplus for 4 % more time).
+        """
+        return (self.accepted + self.trust) / (self.done_roots + self.trust)
 
     def _wanted(self) -> bool:
         """Whether another seed is to be launched now."""

@@ -68,9 +68,9 @@ class VllmServer:
 
 
 def running(pid: int) -> bool:
-    """Whether a process runs, of which another is the parent (an ended one that nobody waited for has no command line)."""
+    """Whether a process runs, of which another is the parent (one that has ended and that nobody waited for is a zombie)."""
     with contextlib.suppress(OSError):
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
