@@ -21,6 +21,8 @@ def check(recipe: Recipe) -> None:
     _prompts(recipe, recipe.parts())
     _closing(recipe)
     _judges(recipe)
+    if recipe.shares is not None and recipe.output.order == "arrival":
+        raise RecipeError("a target with shares takes the first of each kind in seed order: leave `output.order` out", "output.order")
     for name in recipe.accept:
         if name not in NAMES and not name.startswith("mean_"):
             raise RecipeError(

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
+from collections import Counter
 
 from ..core.record import Record
 from .journal import Ledger
 from .ledger import LedgerReader, Settled
 from .plan import Plan
+from .quota import Picking, Quota, tallied
 
 
-async def close_set(plan: Plan, ledger: Ledger, reader: LedgerReader, first: int | None) -> tuple[int, list[Settled]]:
-    """Let each closing filter judge the first accepted records (None: all); the number that stays, and the refused ones.
+async def close_set(plan: Plan, ledger: Ledger, reader: LedgerReader, quota: Quota | None) -> tuple[Counter[str], list[Settled]]:
+    """Let each closing filter judge the first accepted records (None: all); how many stay by kind, and the refused ones.
 
     What they said before is forgotten: the set has grown, and the best of a cluster may be another one now.
     """
     ledger.reopen()
     await ledger.flush()
-    rows: list[Settled] = await asyncio.to_thread(lambda: list(islice(reader.rows("accepted", plan.last), first)))
+    rows, records = await asyncio.to_thread(_first, plan, reader, quota)
     refused: list[Settled] = []
-    records = [Record.load(row.body) for row in rows]
     for gate in plan.closing:
         verdicts = await gate.verdicts(records)
         kept: list[tuple[Settled, Record]] = []
@@ -32,4 +32,15 @@ async def close_set(plan: Plan, ledger: Ledger, reader: LedgerReader, first: int
                 kept.append((row, record))
         rows, records = [row for row, _ in kept], [record for _, record in kept]
     await ledger.flush()
-    return len(rows), refused
+    return tallied(quota, ((record.labels, record.fields) for record in records)), refused
+
+
+def _first(plan: Plan, reader: LedgerReader, quota: Quota | None) -> tuple[list[Settled], list[Record]]:
+    """The accepted records that are to be judged, in seed order."""
+    picking, rows, records = Picking(quota), list[Settled](), list[Record]()
+    for row in reader.rows("accepted", plan.last):
+        record = Record.load(row.body)
+        if picking.takes(record.labels, record.fields):
+            rows.append(row)
+            records.append(record)
+    return rows, records

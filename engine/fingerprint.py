@@ -11,6 +11,7 @@ from .recipe import Recipe
 
 FREE = {
     "target",
+    "shares",
     "budget",
     "output",
     "accept",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from ..core.record import Record, Verdict
 from .gates import Editor, Gate, was_cancelled
 from .ledger import Path_, Settled
 from .plan import Generate, Operation, Plan
+from .quota import Quota
 from .tally import SEEDS, Tally
 from .toolbox import Memo, Shared, Toolbox
 from .turnstile import Turnstile
@@ -34,9 +36,17 @@ class Flow:
     """What all root seeds of a run share on their way."""
 
     def __init__(
-        self, plan: Plan, shared: Shared, tally: Tally, *, mark: Callable[[int], None], looked_at: Callable[[Record | None, str], None]
+        self,
+        plan: Plan,
+        shared: Shared,
+        tally: Tally,
+        *,
+        quota: Quota | None,
+        mark: Callable[[int], None],
+        looked_at: Callable[[Record | None, str], None],
     ) -> None:
         self.plan = plan
+        self.quota = quota
         self.shared = shared
         self.tally = tally
         self.mark = mark
@@ -54,6 +64,8 @@ class Root:
         self.ordinal = ordinal
         self.seed = seed
         self.rows: list[Settled] = []
+        self.kinds: Counter[str] = Counter()
+        """Of its accepted records of the last stage."""
         self.memo: Memo = {}
 
     async def run(self) -> list[Settled]:
@@ -79,6 +91,7 @@ class Root:
         """Take back what was counted: the seed is pending."""
         for row in self.rows:
             self.flow.tally.settle(row, sign=-1)
+        self.flow.tally.kinds.subtract(self.kinds)
 
     async def _all(self, items: list[Item], operations: list[Operation], arrived: list[Item]) -> None:
         if len(items) == 1:
@@ -194,7 +207,13 @@ class Root:
         """Whether it could be: a record that cannot be written is failed."""
         if item.stage == self.flow.plan.last:
             self.flow.looked_at(item.record, "")
-        return self._settle_record(item, "accepted", "", "", None)
+        accepted = self._settle_record(item, "accepted", "", "", None)
+        if accepted and item.stage == self.flow.plan.last and self.flow.quota is not None:
+            kind = self.flow.quota.kind(item.record.labels, item.record.fields)
+            if kind is not None:
+                self.kinds[kind] += 1
+                self.flow.tally.kinds[kind] += 1
+        return accepted
 
     def _settle_record(self, item: Item, status: str, by: str, reason: str, score: float | None) -> bool:
         try:

@@ -38,6 +38,7 @@ from ..formats.report import card, render, template
 from ..formats.shards import JsonLines, ParquetShards, Written
 from .ledger import LedgerReader, Path_, Settled, unpack
 from .pieces import MANIFEST, PIECES
+from .quota import Picking, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class PublishJob:
     ledger: str
     out: str
     target: int | None = None
+    by: str = ""
+    """The label by which the target is divided, with the numbers wanted in `quotas`."""
+    quotas: dict[str, int] = field(default_factory=dict)
     order: Literal["seed", "arrival"] = "seed"
     """Which of too many accepted records are the data set; it is written in seed order in any case."""
     stages: list[str] = field(default_factory=list)
@@ -170,11 +174,12 @@ def _write(job: PublishJob, reader: LedgerReader, build: Path) -> tuple[list[Wri
     over = _surplus(job, reader)
     sinks = _Sinks(job, shape, build)
     measures = Measures(job.seed, job.last_stage)
+    picking = Picking(None if job.target is None or job.order == "arrival" else Quota(job.quotas or {"": job.target}, job.by))
     for settled in reader.rows():
         body, repaired = load(settled.body)
         measures.repaired += repaired
         final = settled.status == "accepted" and settled.stage == job.last_stage
-        published = final and settled.path not in over and (job.order == "arrival" or job.target is None or measures.published < job.target)
+        published = final and settled.path not in over and picking.takes(body.get("labels", {}), body.get("fields", {}))
         note, repaired = load(settled.note) if settled.note else (None, False)
         measures.repaired += repaired
         measures.add(settled, body, note, published=published)
@@ -261,7 +266,7 @@ def _manifest(job: PublishJob, measures: Measures, thresholds: dict[str, float],
     counts = {status: measures.total(status) for status in ("accepted", "refused", "failed")} | {"pending": job.pending}
     stages = {"seeds" if stage < 0 else str(stage): counts for stage, counts in measures.by_stage().items()}
     whole = asdict(job)
-    names = ("target", "order", "stages", "name", "fingerprint", "seed", "versions", "status", "message", "task", "purpose")
+    names = ("target", "by", "quotas", "order", "stages", "name", "fingerprint", "seed", "versions", "status", "message", "task", "purpose")
     told = {name: whole[name] for name in names}
     body = {
         **told,

@@ -92,6 +92,8 @@ class Publisher:
             "ledger": str(self.out.ledger),
             "out": str(self.out.path),
             "target": recipe.target,
+            "by": recipe.shares.by if recipe.shares else "",
+            "quotas": recipe.shares.counts(recipe.target) if recipe.shares and recipe.target else {},
             "order": recipe.output.order,
             "stages": [stage.name for stage in recipe.generate],
             "last_stage": session.plan.last,

@@ -39,7 +39,6 @@ class Pump:
         seeds: Iterator[Fed],
         askers: Mapping[str, Asker],
         *,
-        target: int | None,
         candidates: int | None,
         drains: bool,
     ) -> None:
@@ -49,7 +48,7 @@ class Pump:
         self.reader = reader
         self.seeds = seeds
         self.askers = list(askers.values())
-        self.target = target
+        self.quota = flow.quota
         self.candidates = candidates
         self.drains = drains
         """Whether roots in flight are awaited once the target is reached (the first N in seed order), or dropped."""
@@ -61,7 +60,7 @@ class Pump:
         """Candidates of the roots that are done."""
         self._most = math.ceil(self._settled / self.done_roots) if self.done_roots else 1
         """The most candidates that one root has given."""
-        self.trust = 1 + min(15.0, (target or 0) / 8)
+        self.trust = 1 + min(15.0, (self.quota.total if self.quota else 0) / 8)
         """How many roots that give one record each are counted in with those that are done."""
         self.exhausted = False
         self.filled = reader.last_root()
@@ -116,15 +115,24 @@ class Pump:
         ):
             return True  # nothing would come of waiting for a server that is down
         if isinstance(self.stopping, str):
-            return not self.drains and self.target is not None and self.accepted >= self.target
+            return not self.drains and self._filled()
         return not isinstance(self.stopping, (BudgetExhausted, RunPaused))
 
     @property
+    def target(self) -> int | None:
+        return self.quota.total if self.quota is not None else None
+
+    @property
     def accepted(self) -> int:
-        return self.flow.tally.accepted(self.plan.last)
+        """Accepted records that count towards the target."""
+        tally = self.flow.tally
+        return self.quota.filled(tally.kinds) if self.quota is not None else tally.accepted(self.plan.last)
+
+    def _filled(self) -> bool:
+        return self.quota is not None and not self.quota.open(self.flow.tally.kinds)
 
     def reached(self) -> bool:
-        return self.target is not None and self.accepted >= self.target and not self._behind()
+        return self._filled() and not self._behind()
 
     def _behind(self) -> bool:
         """Whether seeds of earlier sessions are still to be done."""
@@ -136,12 +144,14 @@ class Pump:
         return not self.live and bool(self.stopping or self.exhausted or self.reached())
 
     def _yield(self) -> float:
-        """Accepted records that a root in flight is expected to give.
+        """Accepted records, of kinds of which there are too few, that a root in flight is expected to give.
 
         The first results weigh little: a few early refusals would launch seeds that nobody needs, and a launch is not taken
         back (simulated for 10 to 200 records: half the surplus for 4 % more time).
         """
-        return (self.accepted + self.trust) / (self.done_roots + self.trust)
+        tally = self.flow.tally
+        useful = sum(tally.kinds[kind] for kind in self.quota.open(tally.kinds)) if self.quota is not None else self.accepted
+        return (useful + self.trust) / (self.done_roots + self.trust)
 
     def _wanted(self) -> bool:
         """Whether another seed is to be launched now."""

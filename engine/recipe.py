@@ -19,6 +19,7 @@ from ..core.plug import ROOT, build
 from ..formats.seeds import SeedSource
 from .budget import Budget
 from .reading import Document, explain, located, read, set_path
+from .shares import Shares
 
 
 def _part(folder: str, *kinds: type[Part]) -> Any:
@@ -185,7 +186,10 @@ class Recipe(Frozen):
     filters: tuple[AnyFilter, ...] = ()
     """Judge the records of the last stage."""
     target: int | None = Field(default=None, ge=1)
-    """Accepted records of the last stage; absent: everything that the seeds give."""
+    """Accepted records of the last stage; absent: everything that the seeds give. With `{total: 1000, by: topic, shares:
+    {math: 0.7, code: 0.3}}` exactly so many of each kind, by a label of the records."""
+    shares: Shares | None = None
+    """Set by a `target` with shares."""
     budget: Budget = Budget()
     """Ceilings of tokens, dollars, hours, candidates."""
     accept: Mapping[str, Threshold] = {}
@@ -200,6 +204,17 @@ class Recipe(Frozen):
     """Which stored responses are good enough."""
     base: Path = Field(default=Path(), exclude=True)
     """Folder that relative paths of the recipe start from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _target_with_shares(cls, raw: Any) -> Any:
+        """`target: {total, by, shares}` as `target` and `shares`."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("target"), dict):
+            return raw
+        told = dict(raw["target"])
+        if set(told) != {"total", "by", "shares"}:
+            raise RecipeError("a target with shares is {total: 1000, by: topic, shares: {math: 0.7, code: 0.3}}", "target")
+        return {**raw, "target": told.pop("total"), "shares": told}
 
     @field_validator("generate", mode="before")
     @classmethod
@@ -271,7 +286,7 @@ class Recipe(Frozen):
         for one in [model] if isinstance(model, str) else model or ():
             replace_models(data, one)
         if target is not None:
-            data["target"] = target
+            data["target"] = {**data["target"], "total": target} if isinstance(data.get("target"), dict) else target
         if out is not None and isinstance(data.get("output"), (dict, NoneType)):
             data["output"] = {**(data.get("output") or {}), "dir": str(out)}
         return cls.build({**data, "base": str(base)}, base=base, document=document)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from .outdir import Marker, OutDir, Resume
 from .plan import Plan, open_plan
 from .publishing import Publisher
 from .pump import Pump
+from .quota import Quota, tallied
 from .recipe import Recipe
 from .snapshot import Result, Snapshot, Status
 from .store import ResponseStore
@@ -101,8 +103,8 @@ class Session:
         self.pump = pump
         self.purse = purse
         self.askers = askers
-        self.kept: int | None = None
-        """Records that closing filters have left, where there are any."""
+        self.left: Counter[str] | None = None
+        """Records that closing filters have left, by kind, where there are such filters."""
 
     async def run(self, publisher: Publisher, watch: Watch | None, stop: asyncio.Event | None) -> Result:
         """Pump, close, publish; the result says how it ended."""
@@ -140,20 +142,20 @@ class Session:
 
     async def _fill(self) -> None:
         """Pump until the target holds after the closing filters, or there is nothing left to launch."""
-        pump, wanted = self.pump, self.recipe.target
+        pump, first = self.pump, Quota.of(self.recipe.target, self.recipe.shares)
         while True:
             await pump.run(out_of_time=self.purse.out_of_time)
             if not self.plan.closing or pump.dropping:
                 return
             over = pump.exhausted or bool(pump.stopping)
-            kept, refused = await close_set(self.plan, self.ledger, self.reader, None if over else pump.target)
-            if wanted is None or kept >= wanted or over:
+            kept, refused = await close_set(self.plan, self.ledger, self.reader, None if over else pump.quota)
+            if first is None or pump.quota is None or over or not first.open(kept):
                 break
-            pump.target = (pump.target or wanted) + wanted - kept
-            self.ledger.set("reach", [wanted, pump.target])
+            pump.quota.grow(first.wanted, kept)
+            self.ledger.set("reach", [first.wanted, pump.quota.wanted])
         for row in refused:
             pump.flow.tally.close(row)
-        self.kept = kept
+        self.left = kept
 
     async def _stopper(self, stop: asyncio.Event | None) -> None:
         if stop is not None:
@@ -168,8 +170,8 @@ class Session:
             return "paused", str(why)
         if isinstance(why, RunStopped) and not isinstance(why, BudgetExhausted):
             return "backend", str(why)
-        wanted = self.recipe.target
-        enough = pump.reached() if self.kept is None else wanted is not None and self.kept >= wanted
+        first = Quota.of(self.recipe.target, self.recipe.shares)
+        enough = pump.reached() if self.left is None else first is not None and not first.open(self.left)
         if enough or (self.recipe.target is None and pump.exhausted and not why):
             return "complete", ""
         if why == "interrupted":
@@ -223,10 +225,12 @@ async def _open(
         tally = Tally(plan.names)
         tally.resume(reader.counts(), reader.reasons())
         early = EarlyLook(recipe)
-        flow = Flow(plan, shared, tally, mark=marker.set, looked_at=early.see)
+        quota = _reach(recipe, reader)
+        tally.kinds = _kinds(quota, reader, plan.last)
+        flow = Flow(plan, shared, tally, quota=quota, mark=marker.set, looked_at=early.see)
         pump = Pump(
             flow, plan, ledger, reader, feed(recipe, reader.roots()), askers,
-            target=_reach(recipe, reader), candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",
+            candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",
         )  # fmt: skip
         early.pause = pump.stop
         yield Session(recipe, ledger, store, reader, plan, pump, purse, askers)
@@ -249,10 +253,21 @@ async def _forget(recipe: Recipe, ledger: Ledger, out: OutDir, goes_on: bool, re
     await ledger.flush()
 
 
-def _reach(recipe: Recipe, reader: LedgerReader) -> int | None:
+def _reach(recipe: Recipe, reader: LedgerReader) -> Quota | None:
     """How many records to accept: the target, and what closing filters were seen to refuse of it in an earlier session."""
-    wanted, reach = reader.get("reach") or (None, None)
-    return reach if wanted is not None and wanted == recipe.target else recipe.target
+    quota = Quota.of(recipe.target, recipe.shares)
+    wanted, reach = reader.get("reach") or (None, {})
+    return Quota(reach, quota.by) if quota is not None and wanted == quota.wanted else quota
+
+
+def _kinds(quota: Quota | None, reader: LedgerReader, last: int) -> Counter[str]:
+    """Accepted records of earlier sessions by kind; the records are only read where their labels decide."""
+    from ..formats.dataset import load
+
+    if quota is None or not quota.by:
+        return Counter({"": reader.counts().get((last, "accepted"), 0)})
+    bodies = (load(row.body)[0] for row in reader.rows("accepted", last))
+    return tallied(quota, ((body.get("labels", {}), body.get("fields", {})) for body in bodies))
 
 
 def _spent_before(recipe: Recipe, reader: LedgerReader, store: ResponseStore | None) -> dict[str, dict[str, float]]:

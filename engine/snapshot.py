@@ -54,6 +54,8 @@ class Snapshot(Frozen):
     target: int | None
     counts: Counts
     """Of the last stage, with earlier stages' in `stages`."""
+    kinds: Mapping[str, tuple[int, int]] = {}
+    """Of a target with shares: accepted and wanted, by kind."""
     stages: Mapping[str, Counts] = {}
     """By `1 magpie`, `2 cot` ...; with `seeds` where the seeds have filters."""
     reasons: Mapping[str, int] = {}

@@ -20,6 +20,8 @@ class Tally:
         self.started: Counter[int] = Counter()
         self.settled: Counter[tuple[int, str]] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        """Accepted records of the last stage by kind (engine/quota.py); what closing filters refuse later is still in."""
 
     def resume(self, counts: Mapping[tuple[int, str], int], reasons: Sequence[tuple[int, str, str, str, int]]) -> None:
         """Take over what the ledger holds."""

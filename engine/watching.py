@@ -84,13 +84,14 @@ class Watcher:
     def snapshot(self) -> Snapshot:
         tally = self.pump.flow.tally
         totals = spent(self.askers, self.purse)
-        accepted = tally.accepted(self.plan.last)
+        accepted = self.pump.accepted
         a_minute, tokens = self._rates(accepted, totals.completion_tokens)
         left = (self.recipe.target or 0) - accepted
         return Snapshot(
             name=self.recipe.name,
             target=self.recipe.target,
             counts=tally.counts(self.plan.last),
+            kinds=self._kinds(),
             stages=tally.stages(),
             reasons=tally.top_reasons(),
             spent=totals,
@@ -101,6 +102,10 @@ class Watcher:
             eta_s=left * 60 / a_minute if a_minute and left > 0 else None,
             state=self.state or self._state(),
         )
+
+    def _kinds(self) -> dict[str, tuple[int, int]]:
+        quota, have = self.pump.quota, self.pump.flow.tally.kinds
+        return {kind: (have[kind], number) for kind, number in quota.wanted.items()} if quota is not None and quota.by else {}
 
     def _state(self) -> str:
         paused = [asker.paused for asker in self.askers.values() if asker.paused]

@@ -66,7 +66,7 @@ def _trial(recipe: Recipe, count: int, out: Path) -> Recipe:
     most = count * CANDIDATES_EACH * len(recipe.generate)
     budget = recipe.budget.model_copy(update={"candidates": min(recipe.budget.candidates or most, most)})
     output = recipe.output.model_copy(update={"dir": out})
-    return recipe.model_copy(update={"target": count, "budget": budget, "output": output, "accept": {}})
+    return recipe.model_copy(update={"target": count, "shares": None, "budget": budget, "output": output, "accept": {}})
 
 
 def project(recipe: Recipe, result: Result) -> Projection | None:

@@ -105,13 +105,16 @@ class Live:
 def facts(snapshot: Snapshot) -> list[str]:
     """The figures of a moment, most important first."""
     spent, counts = snapshot.spent, snapshot.counts
-    done = f"{counts.accepted:,}/{snapshot.target:,} accepted" if snapshot.target else f"{counts.accepted:,} accepted"
+    accepted = sum(min(pair) for pair in snapshot.kinds.values()) if snapshot.kinds else counts.accepted
+    done = f"{accepted:,}/{snapshot.target:,} accepted" if snapshot.target else f"{accepted:,} accepted"
     found = [
         done,
         f"{snapshot.in_flight} in flight",
         f"{snapshot.accepted_per_minute:,.0f} accepted/min",
         f"{snapshot.tokens_per_second:,.0f} tokens/s",
     ]
+    if snapshot.kinds:
+        found.append(", ".join(f"{one_line(kind, 20)} {have:,}/{wanted:,}" for kind, (have, wanted) in list(snapshot.kinds.items())[:8]))
     if spent.dollars is not None:
         found.append(money(spent.dollars))
     if spent.reused:

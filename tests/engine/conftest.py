@@ -26,11 +26,13 @@ class Kit:
     def __init__(self, tmp_path: Path) -> None:
         self.out = tmp_path / "out"
 
-    def recipe(self, *, seeds: int = 20, teacher: dict[str, Any] | None = None, out: Path | None = None, **fields: Any) -> Recipe:
+    def recipe(
+        self, *, seeds: int | dict[str, Any] = 20, teacher: dict[str, Any] | None = None, out: Path | None = None, **fields: Any
+    ) -> Recipe:
         data: dict[str, Any] = {
             "name": "test",
             "models": {"teacher": {"use": "scripted", "mode": "digest", **(teacher or {})}},
-            "seeds": {"inline": [f"question {i}" for i in range(seeds)]},
+            "seeds": {"inline": [f"question {i}" for i in range(seeds)]} if isinstance(seeds, int) else seeds,
             "generate": [{"use": "answer", "model": "teacher"}],
             "output": {"dir": str(out or self.out)},
             "checks": {"sample": 0},

@@ -104,6 +104,12 @@ def test_the_figures_of_a_moment() -> None:
     ]
 
 
+def test_the_figures_of_a_target_with_shares() -> None:
+    told = facts(snapshot(target=20, counts=Counts(accepted=40), kinds={"math": (30, 12), "code": (5, 8)}))
+    assert told[0] == "17/20 accepted"
+    assert "math 30/12, code 5/8" in told
+
+
 def lines_of(moments: list[tuple[float, str, int]]) -> list[str]:
     """What a log gets of a run: (second, state, accepted) as it is watched."""
     now = [0.0]
