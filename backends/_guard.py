@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..core.backend import Backend, Capability, Probe, Reply, Request
+from ..core.backend import Backend, Capability, Probe, Reply, Request, Vector
 from ..core.endpoint import Endpoint
 from ..core.errors import BackendFatal, CallError, RateLimited
 from ._breaker import Breaker, Event
@@ -109,11 +109,12 @@ class Guard:
         need = self._estimate(request, n) if self._tokens is not None else 0
         return await self._run(_Call(lambda: self.backend.send(request, seed=seed, n=n), need, _tokens_of))
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         return await self._run(_Call(lambda: self.backend.embed(texts), sum(map(len, texts)) // 4))
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        return await self._run(_Call(lambda: self.backend.score(pairs), sum(len(a) + len(b) for a, b in pairs) // 4))
+    async def score(self, requests: Sequence[Request]) -> list[Reply]:
+        need = sum(self._estimate(request, 0) for request in requests) if self._tokens is not None else 0
+        return await self._run(_Call(lambda: self.backend.score(requests), need, _tokens_of))
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
         return await self._run(_Call(lambda: self.backend.tokenize(messages, add_generation_prompt=add_generation_prompt), 0))

@@ -8,7 +8,7 @@ from typing import Any, Self
 import orjson
 from yarl import URL
 
-from ..core.backend import Probe, Reply, Request, Usage
+from ..core.backend import Probe, Reply, Request, Usage, Vector
 from ..core.endpoint import Endpoint
 from ..core.errors import BackendFatal, CallError, Rejected
 from ._openai_more import read_embeddings, read_prompt_logprobs, read_tokens
@@ -56,14 +56,14 @@ class HttpBackend:
         [reply] = await self.send(request, seed=seed)
         return [reply, *[reply.model_copy(update={"usage": Usage()})] * (n - 1)]
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         if not texts:
             return []
         body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
         return read_embeddings(await self._post("/embeddings", body), len(texts))
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        raise BackendFatal(f"{self._url} cannot score pairs: `http` lacks the capability `score`")
+    async def score(self, requests: Sequence[Request]) -> list[Reply]:
+        raise BackendFatal(f"{self._url} cannot score conversations: `http` lacks the capability `score` (`reward_server` has it)")
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
         """Through vLLM's /tokenize, or llama.cpp's /apply-template and /tokenize (which puts back the BOS that the former strips)."""

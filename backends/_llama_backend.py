@@ -12,7 +12,7 @@ from typing import Any, Self
 import orjson
 from yarl import URL
 
-from ..core.backend import Capability, Probe, Reply, Request, Sampling
+from ..core.backend import Capability, Probe, Reply, Request, Sampling, Vector
 from ..core.endpoint import Endpoint
 from ..core.errors import BackendFatal, BadResponse, CallError, Disconnected, Rejected
 from ._http_backend import HttpBackend
@@ -84,10 +84,10 @@ class LlamaBackend:
             raise await _told(error, served) from error
         return [reply.model_copy(update={"model": self._settings["alias"]}) for reply in replies]
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         raise BackendFatal("`embedded` lacks the capability `embed`: name another model for embeddings")
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    async def score(self, requests: Sequence[Request]) -> list[Reply]:
         raise BackendFatal("`embedded` lacks the capability `score`: name another model for scores")
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.backend import Reply
+from ..core.backend import Reply, Vectors
 from ._openai_shape import bad, choices_of, ids_of, index_of, model_of, number, parse, usages_of
 
 
@@ -36,9 +36,10 @@ def _chosen(entry: Any, token: int | None, body: bytes) -> float | None:
     return number(found.get("logprob") if isinstance(found, dict) else found, body)
 
 
-def read_embeddings(body: bytes, count: int) -> list[list[float]]:
+def read_embeddings(body: bytes, count: int) -> Vectors:
     """`count` vectors of equal length, in the order asked. Raises BadResponse."""
-    rows = parse(body).get("data")
+    answer = parse(body)
+    rows = answer.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise bad("bad_shape", "expected a list `data` of embeddings", body)
     if len(rows) != count:
@@ -46,7 +47,7 @@ def read_embeddings(body: bytes, count: int) -> list[list[float]]:
     vectors = [row.get("embedding") for row in sorted(rows, key=index_of)]
     if not all(isinstance(vector, list) and vector for vector in vectors) or len({len(vector or ()) for vector in vectors}) > 1:
         raise bad("bad_shape", "embeddings must be lists of numbers of one length", body)
-    return [[number(value, body) for value in vector or ()] for vector in vectors]
+    return Vectors([[number(value, body) for value in vector or ()] for vector in vectors], usages_of(answer.get("usage"), 1)[0])
 
 
 def read_tokens(body: bytes) -> list[int]:

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any, Self
 
-from ..core.backend import Capability, Probe, Reply, Request, Usage
+from ..core.backend import Capability, Probe, Reply, Request, Usage, Vector
 from ..core.errors import BackendFatal, BadResponse, CallError, DeadlineExceeded, Disconnected, RateLimited, Rejected, ServerFault, nearest
 
 Function = Callable[[Request, int | None], str | Reply | Awaitable[str | Reply]]
@@ -55,7 +55,7 @@ def key(request: Request, seed: int | None) -> str:
 
 def question(request: Request) -> str:
     """What a script answers: the last user turn of a chat, the text of a raw prompt (ids below 256 are bytes)."""
-    if request.kind != "chat":
+    if request.kind not in ("chat", "score", "steps"):
         return request.prompt if isinstance(request.prompt, str) else _text_of(request.prompt)
     return next((_plain(m.get("content")) for m in reversed(request.messages) if m.get("role") == "user"), "")
 
@@ -148,11 +148,26 @@ class ScriptedBackend:
         usage = Usage(prompt_tokens=len(ids), completion_tokens=1)
         return Reply(token_ids=tuple(ids), logprobs=(None, *_pseudo_logprobs(ids)[1:]), model=self._name, usage=usage)
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         return [_unit_vector(text, self._dimensions) for text in texts]
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        return [_unit("score", *pair) for pair in pairs]
+    async def score(self, requests: Sequence[Request]) -> list[Reply]:
+        """By `function` where it gives a Reply with values, else drawn from the text (a raw score between -4 and 4, a step's in [0, 1))."""
+        return [await self._scored(request) for request in requests]
+
+    async def _scored(self, request: Request) -> Reply:
+        mark = key(request, None)
+        self._fate(mark)
+        said = self._answer(request, None)
+        reply = await said if inspect.isawaitable(said) else said
+        if not isinstance(reply, Reply):
+            last = _plain(request.messages[-1].get("content")) if request.messages else ""
+            steps = last.split(request.step_tag)[:-1] if request.kind == "steps" else []
+            values = [_unit("step", step) for step in steps] if steps else [8 * _unit("score", question(request), last) - 4]
+            asked = sum(len(_bytes(_plain(m.get("content")))) for m in request.messages)
+            reply = Reply(values=tuple(values), model=self._name, usage=Usage(prompt_tokens=asked))
+        self.calls[mark] += 1
+        return reply
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
         if isinstance(messages, str):

@@ -43,7 +43,21 @@ class Scripted(Endpoint):
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {"chat", "complete", "token_ids", "prompt_logprobs", "logprobs", "embed", "score", "json_schema", "tools", "n", "seed", "template"}
+        {
+            "chat",
+            "complete",
+            "token_ids",
+            "prompt_logprobs",
+            "logprobs",
+            "embed",
+            "score",
+            "steps",
+            "json_schema",
+            "tools",
+            "n",
+            "seed",
+            "template",
+        }
     )
 
     name: str = "scripted"

@@ -6,7 +6,7 @@ hold: the same with seeds, limits, retries, budget and the response store wrappe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field
@@ -17,9 +17,25 @@ if TYPE_CHECKING:
     from .record import Message
 
 Capability = Literal[
-    "chat", "complete", "token_ids", "prompt_logprobs", "logprobs", "embed", "score", "json_schema", "tools", "n", "seed", "template"
+    "chat",
+    "complete",
+    "token_ids",
+    "prompt_logprobs",
+    "logprobs",
+    "embed",
+    "score",
+    "steps",
+    "json_schema",
+    "tools",
+    "n",
+    "seed",
+    "template",
 ]
-"""What a backend can be asked for. `token_ids`: raw completion of a list of ids; `template`: renders its own chat template."""
+"""What a backend can be asked for. `token_ids`: raw completion of a list of ids; `template`: renders its own chat template;
+`score`: one raw score a conversation; `steps`: a score for each step of its last answer."""
+
+Vector = Sequence[float]
+"""An embedding; a numpy row will do."""
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
 
@@ -73,16 +89,18 @@ class Usage(Frozen):
 class Request(Frozen):
     """One thing asked of a model, whole: equal requests with equal seeds have the same answer."""
 
-    kind: Literal["chat", "complete", "prompt_logprobs"]
+    kind: Literal["chat", "complete", "prompt_logprobs", "embed", "score", "steps"]
     messages: tuple[Mapping[str, Any], ...] = ()
-    """In the OpenAI shape (role, content, tool_calls ...), for `chat`."""
+    """In the OpenAI shape (role, content, tool_calls ...), for `chat`, `score` and `steps`."""
     prompt: str | tuple[int, ...] = ""
-    """Text or token ids, for the raw kinds."""
+    """Text or token ids, for the raw kinds; the text to `embed`."""
     sampling: Sampling = Sampling()
     json_schema: Mapping[str, Any] | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     logprobs: bool = False
     """Whether the log-probabilities of the generated tokens are wanted."""
+    step_tag: str = ""
+    """Of `steps`: what stands behind each step in the last message; the score of a step is read there."""
 
 
 class Reply(Frozen):
@@ -101,6 +119,8 @@ class Reply(Frozen):
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float | None, ...] = ()
     """Of the generated tokens, or for `prompt_logprobs` of the prompt's tokens (None where undefined: the first)."""
+    values: tuple[float, ...] = ()
+    """Of `embed` the vector, of `score` the one raw score, of `steps` one score a step. Finite."""
     sampling: Mapping[str, Any] = {}
     """What was sent (filled in by the engine)."""
     seed: int | None = None
@@ -108,6 +128,14 @@ class Reply(Frozen):
     """Key in the response store (filled in by the engine)."""
     reused: bool = False
     """Whether it came from the store and cost nothing."""
+
+
+class Vectors(list[Vector]):
+    """Embeddings with the usage that a server told for all of them together."""
+
+    def __init__(self, vectors: Iterable[Vector], usage: Usage) -> None:
+        super().__init__(vectors)
+        self.usage = usage
 
 
 class Probe(Frozen):
@@ -132,12 +160,12 @@ class Backend(Protocol):
         """Ask once; exactly `n` replies. Raises CallError or BackendFatal, nothing else."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text. Raises like `send`."""
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """One vector a text; `Vectors` where the server tells its usage. Raises like `send`."""
         ...
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """One raw score a (prompt, response) pair. Raises like `send`."""
+    async def score(self, requests: Sequence[Request]) -> list[Reply]:
+        """One reply a request (all of them `score`, or all `steps`), with its `values`: raw, never squashed. Raises like `send`."""
         ...
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
@@ -185,6 +213,12 @@ class Model(Protocol):
 
     async def tokenize(self, messages: Sequence[Message] | str, *, add_generation_prompt: bool = True) -> list[int]: ...
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """One vector a text."""
+        ...
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]: ...
+    async def score(self, conversations: Sequence[Sequence[Message]], *, step_tag: str = "") -> list[Reply]:
+        """What a reward model thinks of each conversation: `values` holds its raw score, or with `step_tag` (which stands
+        behind each step of the last message) one score a step. Of a conversation that the server refuses, which is
+        mostly one too long for it, `values` is empty and `text` says why."""
+        ...

@@ -39,6 +39,9 @@ class Endpoint(Part):
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     """What this kind of backend can do at all; checked against the recipe before a token is spent."""
 
+    stored: ClassVar[bool] = True
+    """Whether its scores and vectors go to the response store; false where asking again is cheaper than looking them up."""
+
     max_in_flight: int = Field(default=64, ge=1)
     """Calls at the same time at most; the engine goes below while the server is overloaded."""
     rpm: float | None = Field(default=None, gt=0)
@@ -69,6 +72,10 @@ class Endpoint(Part):
     def known(self) -> bool:
         """Whether `who` can tell; if not, opening the endpoint once makes it known."""
         return True
+
+    def most_items(self) -> int:
+        """Texts or conversations that one call to `embed` or `score` takes."""
+        return 64
 
     @property
     def stored_as(self) -> str:

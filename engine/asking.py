@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..backends._guard import Guard
-from ..core.backend import Capability, Probe, Reply, Request, Sampling, Usage
+from ..core.backend import Capability, Probe, Reply, Request, Sampling, Usage, Vector
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
 from ..core.record import Message
+from . import many
 from .budget import Purse, dollars, most_prompt_tokens
 from .keys import Identity, store_key, wire_seed
 from .recipe import Reuse
@@ -65,7 +66,7 @@ class Asker:
         """Why calls wait, while the backend is taken to be down."""
         self.sends = 0
         """Calls that went to the guard; its attempts beyond them are retries."""
-        self._flights: dict[bytes, asyncio.Future[Reply]] = {}
+        self.flights: dict[bytes, asyncio.Future[Reply]] = {}
         self._tokenized: dict[bytes, asyncio.Future[list[int]]] = {}
         self._probe: asyncio.Future[Probe] | None = None
 
@@ -77,16 +78,16 @@ class Asker:
     async def ask(self, request: Request, call_seed: bytes) -> Reply:
         """The answer to one request; asked at most once, ever. Raises CallError, BackendFatal or BudgetExhausted."""
         key = store_key(self.store.tenant, self.identity, request, call_seed)
-        while (flight := self._flights.get(key)) is not None:
+        while (flight := self.flights.get(key)) is not None:
             try:
                 return await asyncio.shield(flight)
             except asyncio.CancelledError:
                 if not flight.cancelled():
                     raise
-        if (reply := self._stored(key)) is not None:
+        if (reply := self.stored(key)) is not None:
             self.spending.reused += 1
             return self._finished(reply, request, call_seed, key, reused=True)
-        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        flight = self.flights[key] = asyncio.get_running_loop().create_future()
         try:
             reply = await self._pay(request, call_seed, key)
         except BaseException as error:
@@ -97,12 +98,12 @@ class Asker:
                 flight.cancel()
             raise
         finally:
-            del self._flights[key]
+            del self.flights[key]
         finished = self._finished(reply, request, call_seed, key, reused=False)
         flight.set_result(finished)
         return finished
 
-    def _stored(self, key: bytes) -> Reply | None:
+    def stored(self, key: bytes) -> Reply | None:
         found = self.store.get(key)
         if found is None:
             return None
@@ -218,13 +219,19 @@ class BoundModel:
         plain = messages if isinstance(messages, str) else tuple(wire(message) for message in messages)
         return await self._asker.tokenize(plain, add_generation_prompt)
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        self._asker.sends += 1
-        return await self._asker.guard.embed(texts)
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        vectors = await many.embed(self._asker, texts)
+        self._resumed()
+        return vectors
 
-    async def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        self._asker.sends += 1
-        return await self._asker.guard.score(pairs)
+    async def score(self, conversations: Sequence[Sequence[Message]], *, step_tag: str = "") -> list[Reply]:
+        kind: Literal["steps", "score"] = "steps" if step_tag else "score"
+        requests = [
+            Request(kind=kind, messages=tuple(wire(message) for message in messages), step_tag=step_tag) for messages in conversations
+        ]
+        replies = await many.score(self._asker, requests)
+        self._resumed()
+        return replies
 
     async def _ask(self, request: Request, path: str, sample: int) -> Reply:
         reply = await self._asker.ask(request, self._identity.call_seed(path, sample))

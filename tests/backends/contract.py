@@ -16,6 +16,10 @@ def asking(text: str, sampling: Sampling = SHORT) -> Request:
     return Request(kind="chat", messages=({"role": "user", "content": text},), sampling=sampling)
 
 
+def scoring(prompt: str, answer: str) -> Request:
+    return Request(kind="score", messages=({"role": "user", "content": prompt}, {"role": "assistant", "content": answer}))
+
+
 async def gives_exactly_n_replies(backend: Backend) -> None:
     for n in (1, 3) if "n" in backend.capabilities else (1,):
         replies = await backend.send(asking("Say something."), seed=7, n=n)
@@ -107,10 +111,11 @@ async def survives_a_cancelled_call(backend: Backend) -> None:
 
 async def refuses_what_it_cannot_do(backend: Backend) -> None:
     if "score" in backend.capabilities:
-        assert len(await backend.score([("a", "b"), ("a", "c")])) == 2
+        first, second = await backend.score([scoring("a", "b"), scoring("a", "c")])
+        assert len(first.values) == len(second.values) == 1
         return
     try:
-        await backend.score([("a", "b")])
+        await backend.score([scoring("a", "b")])
     except (CallError, BackendFatal):
         return
     raise AssertionError("score must fail where it is not a capability")

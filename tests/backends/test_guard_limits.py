@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+from contract import scoring
 from datalchemy.backends._guard import Guard
 from datalchemy.backends.scripted import Scripted
 from datalchemy.core.errors import (
@@ -95,7 +96,7 @@ def test_other_calls_are_guarded_too() -> None:
         async with endpoint.open() as backend:
             guard = Guard(backend, endpoint, rng=Random(1))
             assert len(await guard.embed(["a", "b"])) == 2
-            assert len(await guard.score([("a", "b")])) == 1
+            assert len(await guard.score([scoring("a", "b")])) == 1
             assert await guard.tokenize("a") == [97]
             assert (await guard.probe()).reachable
             assert guard.attempts == 3
