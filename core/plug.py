@@ -33,14 +33,17 @@ def find(folder: str, kinds: tuple[type[P], ...], name: str) -> type[P]:
     if not isinstance(name, str) or not name:
         raise RecipeError(f"`use` must name a {what}; there are: {', '.join(names(folder))}")
     if "." in name:
-        return _only_part(_admitted(name), kinds, what)
+        return _only_part(admitted(name), kinds, what)
     if name not in names(folder):
         raise RecipeError(f"no {what} named {name!r}; {nearest(name, names(folder))}")
     return _only_part(f"{ROOT}.{folder}.{name}", kinds, what)
 
 
-def build(folder: str, kinds: tuple[type[P], ...], raw: Any) -> P:
-    """A part from a recipe's mapping (`{"use": name, **settings}`), a bare name, or a part itself."""
+def build(folder: str, kinds: tuple[type[P], ...], raw: Any, context: Any = None) -> P:
+    """A part from a recipe's mapping (`{"use": name, **settings}`), a bare name, or a part itself.
+
+    `context` is what the part's validators see: `{"base": folder}`, where relative paths of its settings start.
+    """
     if isinstance(raw, kinds):
         return raw
     if isinstance(raw, str):
@@ -48,10 +51,11 @@ def build(folder: str, kinds: tuple[type[P], ...], raw: Any) -> P:
     if not isinstance(raw, dict):
         raise RecipeError(f"expected a mapping with `use:`, got {type(raw).__name__}")
     settings = dict(raw)
-    return find(folder, kinds, settings.pop("use", "")).model_validate(settings)
+    return find(folder, kinds, settings.pop("use", "")).model_validate(settings, context=context)
 
 
-def _admitted(name: str) -> str:
+def admitted(name: str) -> str:
+    """The name of a third party's module, where the operator admits it. Raises RecipeError."""
     allowed = [prefix for prefix in os.environ.get("DATALCHEMY_PLUGINS", "").split(",") if prefix]
     if any(name == prefix or name.startswith(prefix + ".") for prefix in allowed):
         return name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import RecipeError, nearest
 from ..core.part import Edit, Filter, Generator, Part
-from ..formats.measures import NAMES
+from ..formats.measures import NAMES, PREFIXES
 
 if TYPE_CHECKING:
     from .filterrecipe import FilterRecipe
@@ -24,7 +24,7 @@ def check(recipe: Recipe) -> None:
     if recipe.shares is not None and recipe.output.order == "arrival":
         raise RecipeError("a target with shares takes the first of each kind in seed order: leave `output.order` out", "output.order")
     for name in recipe.accept:
-        if name not in NAMES and not name.startswith("mean_"):
+        if name not in NAMES and not name.startswith(PREFIXES):
             raise RecipeError(
                 f"there is no measure {name!r}; {nearest(name, (*NAMES, 'mean_pass_rate'))}, and mean_... of other labels and scores",
                 f"accept.{name}",

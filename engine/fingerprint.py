@@ -15,6 +15,7 @@ FREE = {
     "budget",
     "output",
     "accept",
+    "measures",
     "checks",
     "reuse",
     "name",
@@ -50,6 +51,7 @@ def fingerprint(recipe: Recipe) -> dict[str, str]:
         out[f"prompts.{name}"] = hashed
     for part in recipe.parts():
         out[f"version.{part.part_name()}"] = part.version
+        out |= {f"{part.part_name()}.{what}": hashed for what, hashed in part.reads().items()}
     return out
 
 

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 MANIFEST = "manifest.json"
-PIECES = ("data", "surplus", "refused", "failed", "train.jsonl", "README.md", "report.html")
+PIECES = ("data", "surplus", "refused", "failed", "train.jsonl", "missing.jsonl", "README.md", "report.html")
 """What publishing owns in OUT, besides the manifest."""

@@ -36,6 +36,7 @@ from ..formats.dataset import Body, Reasoning, Shape, failed_row, failed_schema,
 from ..formats.measures import Measures
 from ..formats.report import card, render, template
 from ..formats.shards import JsonLines, ParquetShards, Written
+from .extras import Extras
 from .ledger import LedgerReader, Path_, Settled, unpack
 from .pieces import MANIFEST, PIECES
 from .quota import Picking, Quota
@@ -76,6 +77,10 @@ class PublishJob:
     seconds: float = 0.0
     task: str = ""
     purpose: Any = None
+    measures: dict[str, Any] = field(default_factory=dict)
+    """What is measured beside counts and lengths (engine/measuring.py as JSON values)."""
+    base: str = ""
+    """Folder that relative paths of the recipe start from."""
 
 
 def main() -> int:
@@ -108,6 +113,7 @@ def publish(job: PublishJob) -> dict[str, Any]:
     with _alone(out / ".run") as build, LedgerReader(Path(job.ledger)) as reader:
         files, measures = _write(job, reader, build)
         thresholds = measures.thresholds(job.target, job.totals)
+        thresholds |= {name: value for section in measures.sections for name, value in section.numbers.items()}
         entries = [_entry(build, file) for file in files]
         for folder in [build, *(path for path in build.rglob("*") if path.is_dir())]:
             _sync(folder)
@@ -174,6 +180,7 @@ def _write(job: PublishJob, reader: LedgerReader, build: Path) -> tuple[list[Wri
     over = _surplus(job, reader)
     sinks = _Sinks(job, shape, build)
     measures = Measures(job.seed, job.last_stage)
+    extras = Extras(job.measures, job.seed)
     picking = Picking(None if job.target is None or job.order == "arrival" else Quota(job.quotas or {"": job.target}, job.by))
     for settled in reader.rows():
         body, repaired = load(settled.body)
@@ -183,16 +190,29 @@ def _write(job: PublishJob, reader: LedgerReader, build: Path) -> tuple[list[Wri
         note, repaired = load(settled.note) if settled.note else (None, False)
         measures.repaired += repaired
         measures.add(settled, body, note, published=published)
+        if published:
+            extras.add(settled.id, body)
         if final:
             sinks.accept(settled, body, published)
         elif settled.status != "accepted":
             sinks.reject(settled, body, note)
-    files = sinks.close()
+    files = sinks.close() + _missing(extras, build)
+    measures.sections = list(extras.sections(measures.verdicts_by_filter(), Path(job.base)))
     told = asdict(job) | {"content": _digest(files)}
     for name, text in (("README.md", card(told, measures)), ("report.html", render(told, measures))):
         (build / name).write_text(text, encoding="utf-8", errors="replace")
         files.append(Written(build / name, 0))
     return files, measures
+
+
+def _missing(extras: Extras, build: Path) -> list[Written]:
+    """missing.jsonl: combinations of labels that no record has, as seeds of a next run."""
+    rows = extras.missing()
+    if not rows:
+        return []
+    path = build / "missing.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return [Written(path, len(rows))]
 
 
 def _digest(files: list[Written]) -> str:

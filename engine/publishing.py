@@ -26,6 +26,14 @@ LARGE = 2000
 """Targets from which on the writer, which takes 90 MB, is only started when nine tenths are there."""
 
 
+def _measures(recipe: Recipe) -> dict[str, Any]:
+    """The `measures:` block, with the shares that the target itself asks for."""
+    wanted = recipe.measures.model_dump(mode="json", exclude_none=True)
+    if recipe.shares is not None:
+        wanted["shares"] = {recipe.shares.by: dict(recipe.shares.shares), **wanted["shares"]}
+    return wanted
+
+
 class Published(Frozen):
     """What was written."""
 
@@ -95,6 +103,8 @@ class Publisher:
             "by": recipe.shares.by if recipe.shares else "",
             "quotas": recipe.shares.counts(recipe.target) if recipe.shares and recipe.target else {},
             "order": recipe.output.order,
+            "measures": _measures(recipe),
+            "base": str(recipe.base),
             "stages": [stage.name for stage in recipe.generate],
             "last_stage": session.plan.last,
             "formats": list(recipe.output.formats),

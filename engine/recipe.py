@@ -18,6 +18,7 @@ from ..core.part import Edit, Filter, Generator, Part
 from ..core.plug import ROOT, build
 from ..formats.seeds import SeedSource
 from .budget import Budget
+from .measuring import Measuring
 from .reading import Document, explain, located, read, set_path
 from .shares import Shares
 
@@ -25,7 +26,7 @@ from .shares import Shares
 def _part(folder: str, *kinds: type[Part]) -> Any:
     def make(raw: Any, info: ValidationInfo) -> Any:
         try:
-            return build(folder, kinds, _resolved(raw, info) if folder == "generators" else raw)
+            return build(folder, kinds, _resolved(raw, info) if folder == "generators" else raw, info.context)
         except RecipeError as error:
             raise ValueError(str(error)) from error  # so that pydantic gives it its place, and tells it with all others
 
@@ -192,6 +193,8 @@ class Recipe(Frozen):
     """Set by a `target` with shares."""
     budget: Budget = Budget()
     """Ceilings of tokens, dollars, hours, candidates."""
+    measures: Measuring = Measuring()
+    """What is measured on the finished set, beside what every report has."""
     accept: Mapping[str, Threshold] = {}
     """Thresholds on the finished set, by measure."""
     output: Output = Output()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .dataset import Body, kind, plain, turns
+from .sections import Section
 
 SAMPLES = 12
 PER_REASON = 3
@@ -23,8 +24,12 @@ CLIP = 6000
 NAMES = (
     "accepted", "acceptance_rate", "refused_share", "failed_share", "reasoning_share", "target_share",
     "tokens_per_accepted", "reused_share", "dollars_per_accepted",
+    "relevant", "aligned", "consistent", "formatted", "unique", "compliant",
+    "distinct_1", "distinct_2", "overlap_4", "spread", "effective_texts", "near_duplicate_share", "activation_coverage",
 )  # fmt: skip
-"""Measures that `accept:` can name, beside `mean_...` of whatever the records are labelled with."""
+"""Measures that `accept:` can name, beside those that begin with one of PREFIXES."""
+PREFIXES = ("mean_", "mix_distance_", "coverage_")
+"""Followed by the name of a label or score (`mean_pass_rate`), of a label (`mix_distance_topic`), by `2way`."""
 
 
 @dataclass
@@ -110,6 +115,8 @@ class Measures:
         """Published records by pass rate, in twentieths."""
         self.sums: dict[str, tuple[int, float]] = {}
         self.accepted_samples = Few(SAMPLES)
+        self.sections: list[Section] = []
+        """Further measures, taken elsewhere."""
         self.refused_samples: dict[tuple[int, str, str], Few] = {}
 
     def add(self, settled: Any, body: Body, note: Any = None, *, published: bool = False) -> None:
@@ -172,6 +179,13 @@ class Measures:
 
     def _refusals(self, place: tuple[int, str, str]) -> int:
         return self.reasons[place[0], "refused", place[1], place[2]]
+
+    def verdicts_by_filter(self) -> dict[tuple[str, str], int]:
+        """(filter, keep | refuse | abstain) -> verdicts, over all stages."""
+        out: Counter[tuple[str, str]] = Counter()
+        for (_, by, outcome), n in self.verdicts.items():
+            out[by, outcome] += n
+        return dict(out)
 
     def by_stage(self) -> dict[int, dict[str, int]]:
         """stage -> accepted, refused, failed; -1 are seeds."""

@@ -20,6 +20,7 @@ from datalchemy.core.part import Filter, Part
 from datalchemy.core.plug import names
 from datalchemy.engine import recipe
 from datalchemy.engine.budget import Budget
+from datalchemy.engine.measuring import Anchor, Combinations
 from datalchemy.engine.reading import read
 from datalchemy.engine.run import run
 from datalchemy.service.catalogue import FOLDERS, first_line, loaded, settings
@@ -33,6 +34,9 @@ BLOCKS: dict[str, type[Frozen]] = {
     "Seeds": recipe.Seeds,
     "Budget": Budget,
     "Threshold": recipe.Threshold,
+    "Measuring": recipe.Measuring,
+    "Combinations": Combinations,
+    "Anchor": Anchor,
     "Output": recipe.Output,
     "Purpose": recipe.Purpose,
     "Checks": recipe.Checks,
