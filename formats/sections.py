@@ -15,3 +15,7 @@ class Section:
     rows: list[tuple[str | int | float | None, ...]]
     numbers: dict[str, float] = field(default_factory=dict)
     """Measures that `accept:` can name."""
+
+    def numeric(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        return any(isinstance(row[column], (int, float)) for row in self.rows)

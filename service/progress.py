@@ -105,8 +105,10 @@ class Live:
 def facts(snapshot: Snapshot) -> list[str]:
     """The figures of a moment, most important first."""
     spent, counts = snapshot.spent, snapshot.counts
-    accepted = sum(min(pair) for pair in snapshot.kinds.values()) if snapshot.kinds else counts.accepted
-    done = f"{accepted:,}/{snapshot.target:,} accepted" if snapshot.target else f"{accepted:,} accepted"
+    wanted = (
+        sum(min(pair) for pair in snapshot.kinds.values()) if snapshot.kinds else min(counts.accepted, snapshot.target or counts.accepted)
+    )
+    done = f"{wanted:,}/{snapshot.target:,} accepted" if snapshot.target else f"{wanted:,} accepted"
     found = [
         done,
         f"{snapshot.in_flight} in flight",
@@ -115,6 +117,8 @@ def facts(snapshot: Snapshot) -> list[str]:
     ]
     if snapshot.kinds:
         found.append(", ".join(f"{one_line(kind, 20)} {have:,}/{wanted:,}" for kind, (have, wanted) in list(snapshot.kinds.items())[:8]))
+    if surplus := counts.accepted - wanted:
+        found.append(f"{surplus:,} surplus")
     if spent.dollars is not None:
         found.append(money(spent.dollars))
     if spent.reused:

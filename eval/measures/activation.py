@@ -78,5 +78,5 @@ def centres(vectors: Vectors, k: int, seed: int = 0, rounds: int = 20) -> Vector
         rows.shape[1], k, niter=rounds, seed=seed, spherical=True, min_points_per_centroid=1, max_points_per_centroid=10_000
     )
     kmeans.train(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
-    found: Vectors = kmeans.centroids
-    return found
+    assert kmeans.centroids is not None
+    return kmeans.centroids
