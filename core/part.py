@@ -100,6 +100,10 @@ class Part(Frozen, ABC):
         name = getattr(self, "model", None)
         return {name: frozenset({"chat"})} if isinstance(name, str) and name else {}
 
+    def reads(self) -> Mapping[str, str]:
+        """Hashes of the files that its verdicts depend on, by what they are to it: part of the fingerprint of runs."""
+        return {}
+
     @model_serializer(mode="wrap")
     def _with_name(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"use": self.part_name(), **dump(self)}

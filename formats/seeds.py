@@ -77,6 +77,11 @@ class SeedSource(Frozen):
             raise ValueError(f"inline seeds must be JSON values ({error})") from error
         return self
 
+    def check(self, base: Path) -> None:
+        """Raises RecipeError where `path` is no file, no folder with data and no hub name; reads nothing."""
+        if self.inline is None:
+            self._files(base)
+
     def judged(self, base: Path, rows: Iterator[Row] | None = None) -> Iterator[Record | BadSeed]:
         """The rows as records that have an answer already (`rows`: in place of what `path` holds). Raises like `records`."""
         return self._read(self._rows(base) if rows is None else rows, responses=True)

@@ -20,7 +20,17 @@ PAGES = Path(__file__).parents[2] / "docs" / "filters"
 NAMES = plug.names("eval")
 EDITS = [name for name in NAMES if issubclass(plug.find("eval", (Filter, Edit), name), Edit)]
 FILTERS = [name for name in NAMES if name not in EDITS]
-LEAST: dict[str, dict[str, Any]] = {}
+LEAST: dict[str, dict[str, Any]] = {
+    "best_of": {"keep": 8, "unscored": "last"},
+    "bsm_judge": {"model": "judge"},
+    "judge": {"model": "judge"},
+    "jury": {"models": ["judge"]},
+    "listwise": {"model": "judge", "keep": 8},
+    "pairwise": {"model": "judge"},
+    "select": {"share": 1.0, "unscored": "last"},
+    "contamination": {"against": [{"name": "rivers", "inline": [{"question": "Which of these nine rivers is the longest one of all?"}]}]},
+    "pattern": {"must_not_match": ["(?i)lorem ipsum"]},
+}
 """Settings of filters that have none to start from."""
 
 QUESTION = Message(role="user", content="How many apples are left?")
@@ -80,7 +90,8 @@ class TestEveryPart:
         assert f"[`{name}`](filters/{name}.md)" in (PAGES.parent / "filters.md").read_text()
         dumped = built(name).model_dump(mode="json", exclude_none=True)
         for field in type(built(name)).model_fields:
-            assert f"| `{field}` | `{shown(dumped.get(field))}` |" in page
+            default = "" if field in LEAST.get(name, {}) else f"{shown(dumped.get(field))}` |"
+            assert f"| `{field}` | `{default}" in page
 
     def test_an_unknown_setting_is_refused(self, name: str) -> None:
         with pytest.raises(ValidationError):
