@@ -1,0 +1,58 @@
+"""All detectors over one text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from .addresses import emails, url_logins
+from .ids import ids
+from .keys import keys
+from .money import cards, ibans
+from .network import addresses, macs
+from .phones import phones
+from .spans import KINDS, Kind, Span, disjoint, folded
+
+_NUMBER = re.compile(r"\d(?:[ .()/-]{0,3}\d){5}")
+"""Six digits close together: without any there is neither card, telephone number nor most other numbers."""
+_CODE = re.compile(r"[A-Z]{5}\d\d|[A-Z]\d{6}")
+"""Numbers with letters in front."""
+
+DEFAULT_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "IN", "CN", "JP", "KR", "BR", "AU")
+"""Countries whose national telephone numbers are known, beside a word that announces one."""
+
+
+def find(
+    text: str, kinds: Iterable[Kind] = KINDS, *, regions: Sequence[str] = DEFAULT_REGIONS, private: bool = False, before: str = ""
+) -> list[Span]:
+    """Where personal data stands in a text, in order, without overlaps. `before` is what stands before it (the name of a field)."""
+    if before:
+        shift = len(before) + 2
+        spans = find(f"{before.replace('_', ' ')}: {text}", kinds, regions=regions, private=private)
+        return [span._replace(start=max(0, span.start - shift), end=span.end - shift) for span in spans if span.end > shift]
+    text = folded(text)
+    numbers = _NUMBER.search(text) is not None
+    detectors: Mapping[Kind, tuple[bool, Callable[[], Iterable[Span]]]] = {
+        "key": (True, lambda: keys(text)),
+        "url_login": ("://" in text, lambda: url_logins(text)),
+        "email": (True, lambda: emails(text)),
+        "iban": (True, lambda: ibans(text)),
+        "card": (numbers, lambda: cards(text)),
+        "national_id": (numbers or _CODE.search(text) is not None, lambda: ids(text)),
+        "ip": (True, lambda: addresses(text, private=private)),
+        "mac": (True, lambda: macs(text)),
+        "phone": (numbers, lambda: phones(text, regions)),
+    }
+    found: list[Span] = []
+    for kind in dict.fromkeys(kinds):
+        wanted, detector = detectors[kind]
+        if wanted:
+            found += detector()
+    return disjoint(found)
+
+
+def search(question: dict[str, Any]) -> list[list[tuple[str | int, ...]]]:
+    """Runs in a worker process: the spans of each of `texts` ([text, what stands before it])."""
+    options = {name: question[name] for name in ("kinds", "regions", "private")}
+    return [[tuple(span) for span in find(text, before=before, **options)] for text, before in question["texts"]]
