@@ -61,6 +61,9 @@ class Endpoint(Part):
     identity: str | None = None
     """Overrides what the response store takes for the model's identity (two endpoints with the same weights share answers)."""
 
+    licence: str = ""
+    """Of what it writes, as an SPDX name or the name of its terms; a policy with `allowed_licences` looks at it."""
+
     @abstractmethod
     def open(self) -> AbstractAsyncContextManager[Backend]:
         """A connection to the model; entering it starts nothing that costs money."""

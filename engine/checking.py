@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import RecipeError, nearest
 from ..core.part import Edit, Filter, Generator, Part
 from ..formats.measures import NAMES, PREFIXES
+from .policy import check_policy, warnings, writing
 
 if TYPE_CHECKING:
     from .filterrecipe import FilterRecipe
@@ -21,6 +22,8 @@ def check(recipe: Recipe) -> None:
     _prompts(recipe, recipe.parts())
     _closing(recipe)
     _judges(recipe)
+    if recipe.policy is not None:
+        check_policy(recipe.policy, _last(recipe), writing(recipe.models, recipe.parts()), recipe.seeds)
     if recipe.shares is not None and recipe.output.order == "arrival":
         raise RecipeError("a target with shares takes the first of each kind in seed order: leave `output.order` out", "output.order")
     for name in recipe.accept:
@@ -35,6 +38,20 @@ def check_filters(recipe: FilterRecipe) -> None:
     """The same for filters outside of a run. Raises RecipeError."""
     _models(recipe, ((f"filters[{i}]", part) for i, part in enumerate(recipe.filters)), in_dollars=False)
     _prompts(recipe, recipe.filters)
+    if recipe.policy is not None:
+        check_policy(recipe.policy, recipe.filters, writing(recipe.models, recipe.filters), None)
+
+
+def warned(recipe: Recipe) -> list[str]:
+    """What is not wrong, and what a person should know before the run."""
+    if recipe.policy is None:
+        return []
+    return warnings(recipe.policy, _last(recipe), writing(recipe.models, recipe.parts()), recipe.seeds)
+
+
+def _last(recipe: Recipe) -> list[Part]:
+    """What the finished records pass through."""
+    return [*recipe.generate[-1].filters, *recipe.filters]
 
 
 def _places(recipe: Recipe) -> Iterator[tuple[str, Generator | Filter | Edit]]:

@@ -12,6 +12,7 @@ from ..core.errors import RecipeError, nearest
 from ..core.frozen import Frozen
 from ..core.plug import names
 from .modelnames import replace_models
+from .policy import Policy
 from .reading import Document, explain, located, read, set_path
 from .recipe import AnyEndpoint, AnyFilter, Recipe, Reuse, text_of, with_encoder
 
@@ -35,6 +36,8 @@ class FilterRecipe(Frozen):
     prompts: Mapping[str, str] = {}
     """Wordings replaced: name -> file (.j2) or text."""
     reuse: Reuse = Reuse()
+    policy: Policy | None = None
+    """What happens to personal data, and which licences models may have; the filters are checked against it."""
     base: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ FREE = {
     "name",
     "task",
     "purpose",
+    "policy",
     "base",
     "models",
     "seeds",

@@ -77,6 +77,8 @@ class PublishJob:
     seconds: float = 0.0
     task: str = ""
     purpose: Any = None
+    policy: Any = None
+    """The recipe's policy, where it states one."""
     measures: dict[str, Any] = field(default_factory=dict)
     """What is measured beside counts and lengths (engine/measuring.py as JSON values)."""
     base: str = ""
@@ -286,7 +288,7 @@ def _manifest(job: PublishJob, measures: Measures, thresholds: dict[str, float],
     counts = {status: measures.total(status) for status in ("accepted", "refused", "failed")} | {"pending": job.pending}
     stages = {"seeds" if stage < 0 else str(stage): counts for stage, counts in measures.by_stage().items()}
     whole = asdict(job)
-    names = ("target", "by", "quotas", "order", "stages", "name", "fingerprint", "seed", "versions", "status", "message", "task", "purpose")
+    names = ("target", "by", "quotas", "order", "stages", "name", "fingerprint", "seed", "versions", "status", "message", "task", "purpose", "policy")
     told = {name: whole[name] for name in names}
     body = {
         **told,

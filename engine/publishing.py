@@ -123,6 +123,7 @@ class Publisher:
             "name": recipe.name,
             "task": recipe.task,
             "purpose": recipe.purpose.model_dump(mode="json"),
+            "policy": recipe.policy and recipe.policy.model_dump(mode="json"),
         }
 
     def _misses(self, measures: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from ..core.plug import ROOT, build
 from ..formats.seeds import SeedSource
 from .budget import Budget
 from .measuring import Measuring
+from .policy import Policy
 from .reading import Document, explain, located, read, set_path
 from .shares import Shares
 
@@ -176,6 +177,8 @@ class Recipe(Frozen):
     """In words, what the data is for."""
     purpose: Purpose = Purpose()
     """What it is made for, for the report: `{stage: cold-start, evaluate: [gsm8k]}`."""
+    policy: Policy | None = None
+    """What it may be made of and what happens to personal data: checked before the run, stated with the set."""
     language: str = "en"
     """Of the wordings."""
     models: Mapping[str, AnyEndpoint] = {}

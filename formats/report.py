@@ -32,6 +32,14 @@ STATUS = {
     "backend": "The run stopped, because a model could not be used any more; the same command goes on with it.",
 }
 TOP_REASONS = 8
+PRIVACY = {
+    "none": "not looked for",
+    "label": "looked for and labelled",
+    "refuse": "records that hold any were refused",
+    "redact": "replaced by reserved values or tags",
+    "pseudonym": "replaced by keyed pseudonyms",
+}
+"""What a policy's `privacy` says, in words."""
 
 
 class Stage(NamedTuple):
@@ -71,6 +79,7 @@ def render(told: Told, measures: Measures) -> str:
         accepted=measures.accepted_samples.samples,
         refused=measures.few_refused(),
         stage_name=lambda stage: stage_name(told, stage),
+        policy=policy_rows(told),
         recipe=json.dumps(told["recipe"], indent=2, ensure_ascii=False),
         fingerprint=told["fingerprint"].items() if isinstance(told["fingerprint"], dict) else [("", told["fingerprint"])],
     )
@@ -125,8 +134,25 @@ def card(told: Told, measures: Measures) -> str:
         "- `report.html`: what was thrown away and why, lengths, costs, samples",
         "- `manifest.json`: rows and sha256 of each file, the recipe, versions and seed that made them",
         "",
+        *_policy_lines(told),
     ]
     return "\n".join(lines)
+
+
+def policy_rows(told: Told) -> list[tuple[str, str]]:
+    """(what, how it is) of the recipe's policy; empty where there is none."""
+    policy = told.get("policy") or {}
+    names = (
+        ("purpose", "Purpose"), ("jurisdictions", "Jurisdictions"), ("allowed_licences", "Licences allowed"),
+        ("privacy", "Personal data and secrets"), ("personal_data", "Personal data in the sources"),
+    )  # fmt: skip
+    said = ((what, policy.get(name)) for name, what in names)
+    return [(what, PRIVACY.get(value, value) if isinstance(value, str) else ", ".join(value)) for what, value in said if value]
+
+
+def _policy_lines(told: Told) -> list[str]:
+    rows = policy_rows(told)
+    return ["## Policy", "", *(f"- {what}: {_line(text)}" for what, text in rows), ""] if rows else []
 
 
 def ended(told: Told) -> str:

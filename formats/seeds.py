@@ -66,6 +66,8 @@ class SeedSource(Frozen):
     """Read only so many rows."""
     shuffle: bool = False
     """Read the rows in an order that the run's seed decides (before `limit` cuts)."""
+    licence: str = ""
+    """Of the source, as an SPDX name; a policy with `allowed_licences` looks at it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

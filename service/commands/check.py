@@ -55,6 +55,7 @@ def _first_seed(recipe: Recipe) -> Record | None:
 
 
 def _outline(recipe: Recipe, seed: Record | None) -> list[tuple[str, ...]]:
+    from ...engine.checking import warned
     from ..terminal import one_line
 
     rows: list[tuple[str, ...]] = [("", one_line(recipe.task, 100))] if recipe.task else []
@@ -75,4 +76,5 @@ def _outline(recipe: Recipe, seed: Record | None) -> list[tuple[str, ...]]:
     budget = recipe.budget.model_dump(exclude_none=True)
     rows.append(("budget", ", ".join(f"{value:,} {name}" for name, value in budget.items()) or "none"))
     rows.append(("out", str(recipe.out)))
+    rows += [("warning", text) for text in warned(recipe)]
     return rows

@@ -20,6 +20,7 @@ from datalchemy.core.part import Filter, Part
 from datalchemy.core.plug import names
 from datalchemy.engine import recipe
 from datalchemy.engine.budget import Budget
+from datalchemy.engine.policy import Policy
 from datalchemy.engine.measuring import Anchor, Combinations
 from datalchemy.engine.reading import read
 from datalchemy.engine.run import run
@@ -39,6 +40,7 @@ BLOCKS: dict[str, type[Frozen]] = {
     "Anchor": Anchor,
     "Output": recipe.Output,
     "Purpose": recipe.Purpose,
+    "Policy": Policy,
     "Checks": recipe.Checks,
     "Reuse": recipe.Reuse,
     "Sampling": Sampling,
