@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import zlib
 from collections import Counter
@@ -159,9 +160,15 @@ def composition(name: str, counts: Mapping[Any, int], wanted: Mapping[str, float
 
 def embedded(texts: Sequence[str]) -> Vectors:
     """Vectors of the static encoder that ships."""
-    from ..backends._static_model import load_model
+    import numpy as np
 
-    return load_model().encode(list(texts))
+    from ..backends.static import Static
+
+    async def work() -> Vectors:
+        async with Static().open() as encoder:
+            return np.asarray(await encoder.embed(texts))
+
+    return asyncio.run(work())
 
 
 def _plain(value: Any) -> Any:

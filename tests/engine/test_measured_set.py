@@ -72,6 +72,16 @@ def test_an_anchors_features(kit: Any, tmp_path: Path) -> None:
     assert result.measures["activation_coverage"] == pytest.approx(1 / 3)
 
 
+def test_spread_and_clusters_by_the_static_encoder(kit: Any, tmp_path: Path) -> None:
+    texts = [f"A recipe for soup number {i}" for i in range(5)] + ["Integrate by parts.", "The court ruled."]
+    (tmp_path / "anchor.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    anchor = {"path": str(tmp_path / "anchor.jsonl"), "least": 1, "extractor": "clusters", "clusters": 3}
+    measured = kit.run(recipe(kit, measures={"anchor": anchor, "embed": True, "part": "prompt"})).measures
+    assert 0 < measured["activation_coverage"] <= 1
+    assert 1 <= measured["effective_texts"] <= 12
+    assert 0 <= measured["near_duplicate_share"] <= 1
+
+
 def test_accept_names_them(kit: Any) -> None:
     assert kit.run(recipe(kit, accept={"unique": {"min": 1}, "distinct_1": {"min": 1.1}})).status == "accept"
 
