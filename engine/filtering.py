@@ -25,6 +25,8 @@ from .turnstile import Turnstile
 
 CHUNK = 64
 """Records that go from filter to filter together."""
+MOST = 1024
+"""Where a chunk is kept open for further rows of the same prompt."""
 AT_ONCE = 16
 """Chunks on their way at the same time."""
 
@@ -79,9 +81,9 @@ class OpenFilters:
 
     async def _streamed(self, rows: Iterable[Record | Judgement]) -> AsyncGenerator[tuple[Judgement, Record]]:
         under_way: deque[asyncio.Task[list[tuple[Judgement, Record]]]] = deque()
-        source = iter(rows)
+        pieces = _Pieces(rows, whole_prompts=any(isinstance(stop, Turnstile) for stop in self._stops))
         try:
-            while chunk := list(islice(source, CHUNK)):
+            while chunk := pieces.next():
                 under_way.append(asyncio.ensure_future(self._walk(chunk, self._chunks)))
                 self._chunks += 1
                 if len(under_way) >= AT_ONCE:
@@ -134,6 +136,31 @@ class OpenFilters:
             name = whole[at][0].id
             record, refused = _passed(gate, name, whole[at][1], verdict)
             whole[at] = (refused or _kept(name, record), record)
+
+
+class _Pieces:
+    """Rows by CHUNK. For ordered filters a chunk goes on to the last of the rows with one prompt that stand together: what they
+    say of the answers to one prompt must not depend on where a chunk ends."""
+
+    def __init__(self, rows: Iterable[Record | Judgement], *, whole_prompts: bool) -> None:
+        self._rows = iter(rows)
+        self._whole = whole_prompts
+        self._ahead: list[Record | Judgement] = []
+
+    def next(self) -> list[Record | Judgement]:
+        """The next rows; none at the end."""
+        chunk = [*self._ahead, *islice(self._rows, CHUNK - len(self._ahead))]
+        self._ahead = []
+        while self._whole and len(chunk) >= CHUNK and (row := next(self._rows, None)) is not None:
+            if len(chunk) >= MOST or not _alike(chunk[-1], row):
+                self._ahead = [row]
+                break
+            chunk.append(row)
+        return chunk
+
+
+def _alike(one: Record | Judgement, other: Record | Judgement) -> bool:
+    return isinstance(one, Record) and isinstance(other, Record) and bool(one.prompt) and one.prompt == other.prompt
 
 
 async def _changed(editor: Editor, record: Record) -> Record | PartError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import blake2b
 from random import Random
 
@@ -37,6 +38,10 @@ def wire_seed(call_seed: bytes) -> int:
 def store_key(tenant: str, identity: str, request: Request, call_seed: bytes) -> bytes:
     """16 bytes: namespace, the model's identity (not its URL), the whole request, the call's seed."""
     hashed = blake2b(f"{tenant}\0{identity}\0".encode(), digest_size=16)
-    hashed.update(request.model_dump_json(exclude_defaults=True).encode("utf-8", "surrogatepass"))
+    try:
+        body = request.model_dump_json(exclude_defaults=True)
+    except ValueError:  # a lone surrogate: whoever sends it refuses it, and this one request only
+        body = json.dumps(request.model_dump(exclude_defaults=True), default=str)
+    hashed.update(body.encode())
     hashed.update(call_seed)
     return hashed.digest()
