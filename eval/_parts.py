@@ -46,6 +46,7 @@ def parts_of(record: Record, wanted: Iterable[PartName]) -> dict[PartName, str]:
 
 
 def shown(text: str, most: int = 80) -> str:
-    """A piece of text for a reason: one line, cut to `most` characters."""
+    """A piece of text for a reason: one line, cut to `most` characters, without halves of surrogate pairs."""
     line = " ".join(text.split())
+    line = line if line.isascii() else line.encode("utf-8", "replace").decode()
     return line if len(line) <= most else line[: most - 1] + "…"

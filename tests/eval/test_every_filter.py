@@ -21,6 +21,7 @@ NAMES = plug.names("eval")
 EDITS = [name for name in NAMES if issubclass(plug.find("eval", (Filter, Edit), name), Edit)]
 FILTERS = [name for name in NAMES if name not in EDITS]
 LEAST: dict[str, dict[str, Any]] = {
+    "ifd": {"max": 2.0},  # to the scripted model every question is as good as none
     "best_of": {"keep": 8, "unscored": "last"},
     "bsm_judge": {"model": "judge"},
     "judge": {"model": "judge"},
@@ -44,6 +45,15 @@ RECORDS = [
     Record(content=Preference(prompt=(MORE,), chosen=(ANSWER,), rejected=(ANSWER,)), answer="7", origin="e"),
     Record(content=ScoredSteps(prompt=(QUESTION,), steps=(ScoredStep(text="Ten less three is seven."),)), answer="7", origin="f"),
 ]
+
+
+ADDS = Message(role="assistant", content="def add(a, b):\n    return a + b\n")
+APPLES = '{"variables": {"apples": {"from": 1, "to": 9}}, "constraints": [{"greater": ["apples", 6]}, {"less": ["apples", 8]}]}'
+FIRST = {
+    "unit_tests": Record(content=Conversation(messages=(QUESTION, ADDS)), tests='["assert add(3, 4) == 7"]', origin="a"),
+    "logic": Record(content=Conversation(messages=(QUESTION, ANSWER)), tests=APPLES, origin="a"),
+}
+"""What filters are shown first that need more of a record than the others."""
 
 
 def beneath(cls: type) -> set[str]:
@@ -109,11 +119,12 @@ async def test_an_edit_gives_one_record_for_each_and_leaves_a_clean_one_alone(na
 @pytest.mark.parametrize("name", FILTERS)
 class TestEveryFilter:
     async def test_one_verdict_a_record_in_the_same_order(self, name: str, judge: Callable[..., Any]) -> None:
-        verdicts: list[Verdict] = await judge(built(name), RECORDS)
-        assert len(verdicts) == len(RECORDS)
+        records = [FIRST.get(name, RECORDS[0]), *RECORDS[1:]]
+        verdicts: list[Verdict] = await judge(built(name), records)
+        assert len(verdicts) == len(records)
         assert {verdict.by for verdict in verdicts} == {name}
         assert verdicts[0].keep, verdicts[0].reason
-        alone = [await judge(built(name), [record]) for record in RECORDS]
+        alone = [await judge(built(name), [record]) for record in records]
         assert [verdict.outcome for verdict in verdicts] == [one.outcome for (one,) in alone]
 
     async def test_no_records_no_verdicts(self, name: str, judge: Callable[..., Any]) -> None:
