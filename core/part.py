@@ -17,6 +17,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from .backend import Capability, Model, Sampling
 from .frozen import Frozen
 from .record import Record, Verdict
+from .sandbox import Sandbox
 
 Judge = Callable[[Sequence[Record]], Awaitable[Sequence[Verdict]]]
 """Batch in, batch out: one verdict a record, in the same order."""
@@ -56,6 +57,11 @@ class Tools(Protocol):
 
     @property
     def workers(self) -> Workers: ...
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where code runs that nobody trusts; nothing is started before it is asked."""
+        ...
 
     def model(self, name: str) -> Model:
         """The recipe's model of that name."""

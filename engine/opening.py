@@ -14,6 +14,7 @@ from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
 from ..core.part import Part
 from ..core.workers import WorkerPool
+from ..eval.sandbox.local import LocalSandbox
 from ..prompts import Wordings
 from .asking import Asker
 from .budget import Budget, Purse
@@ -37,7 +38,8 @@ async def open_tools(recipe: FilterRecipe, stack: AsyncExitStack, folder: Path |
             recipe.models, recipe.filters, stack, store, purse, seed=recipe.seed, reuse=recipe.reuse, before={}, started=time.time()
         )
     workers = await stack.enter_async_context(WorkerPool())
-    return Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, askers)
+    sandbox = await stack.enter_async_context(LocalSandbox())
+    return Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers)
 
 
 async def open_askers(

@@ -16,6 +16,7 @@ from ..core.backend import Usage
 from ..core.errors import BudgetExhausted, DatalchemyError, RunPaused, RunStopped
 from ..core.part import Edit, Filter
 from ..core.workers import WorkerPool
+from ..eval.sandbox.local import LocalSandbox
 from ..prompts import Wordings
 from .asking import Asker
 from .budget import Purse, dollars
@@ -220,7 +221,8 @@ async def _open(
         )  # fmt: skip
         gates: dict[str, Gate] = {}
         workers = await stack.enter_async_context(WorkerPool())
-        shared = Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, askers, gates)
+        sandbox = await stack.enter_async_context(LocalSandbox())
+        shared = Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, gates)
         plan = await open_plan(recipe, shared, gates, stack)
         tally = Tally(plan.names)
         tally.resume(reader.counts(), reader.reasons())

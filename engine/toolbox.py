@@ -12,6 +12,7 @@ from ..core.backend import Model, Reply, Sampling
 from ..core.errors import RecipeError
 from ..core.part import Rendered, Workers
 from ..core.record import Record, Verdict
+from ..core.sandbox import Sandbox
 from ..prompts import Wordings
 from .asking import Asker, BoundModel, find_asker
 from .gates import Gate
@@ -32,6 +33,7 @@ class Shared:
     language: str
     wordings: Wordings
     workers: Workers
+    sandbox: Sandbox
     askers: Mapping[str, Asker]
     gates: Mapping[str, Gate] = field(default_factory=dict)
     """Filters that a strategy may judge with: those of the last stage that are neither ordered nor closing."""
@@ -70,6 +72,10 @@ class Toolbox:
     @property
     def workers(self) -> Workers:
         return self._shared.workers
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return self._shared.sandbox
 
     def model(self, name: str) -> Model:
         return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults, self._resumed)

@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from asked_models import asked
+from datalchemy.backends.scripted import Scripted
 from datalchemy.core.part import Filter, Rendered
 from datalchemy.core.record import Conversation, Message, Record, Verdict
 from datalchemy.core.workers import WorkerPool
+from datalchemy.eval.sandbox.local import LocalSandbox, probed
 from datalchemy.prompts import Wordings
+from judge_double import DoubleModel
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class FilterTools:
     """The part of `core.part.Tools` that filters use."""
 
     workers: WorkerPool
+    sandbox: LocalSandbox = field(default_factory=LocalSandbox)
     language: str = "en"
     models: Mapping[str, Any] = field(default_factory=dict)
     seed: str = "0"
@@ -37,18 +42,25 @@ class FilterTools:
 
 Judge = Callable[..., Any]
 
+RUNS_CODE = ("unit_tests",)
+"""Filters that need a sandbox."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the coroutines of this folder in one loop, so that they share the worker processes (which take a second to start)."""
     for item in items:
         if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+        settings = getattr(item, "callspec", None)
+        if settings is not None and settings.params.get("name") in RUNS_CODE and probed().room is None:
+            item.add_marker(pytest.mark.skip(reason=f"no sandbox here: {probed().why}"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def tools() -> AsyncIterator[FilterTools]:
-    async with WorkerPool(processes=1) as pool:
-        yield FilterTools(workers=pool)
+async def tools(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FilterTools]:
+    scripted = {name: Scripted() for name in ("reward", "process_reward", "scorer")}
+    async with WorkerPool(processes=1) as pool, LocalSandbox() as sandbox, asked(tmp_path_factory.mktemp("store"), **scripted) as models:
+        yield FilterTools(workers=pool, sandbox=sandbox, models={"judge": DoubleModel(), **models})
 
 
 @pytest.fixture

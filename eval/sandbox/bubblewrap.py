@@ -1,0 +1,100 @@
+"""Tier A: namespaces of its own through bubblewrap, limits inside and outside, seccomp, another user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from ...core.sandbox import Limits, Program, Ran
+from .interpreter import Interpreter
+from .processes import watched
+
+OVERHEAD_S = 2
+"""Processor time of the shell of programs around the program."""
+
+
+class Bubblewrap:
+    """Runs programs in bubblewrap."""
+
+    def __init__(self, interpreter: Interpreter, filters: bytes) -> None:
+        self.interpreter = interpreter
+        self._filters = filters
+        self._mounts = [*_mounts(interpreter)]
+
+    @property
+    def name(self) -> str:
+        """For doctor and the manifest."""
+        return "A: bubblewrap, seccomp, resource limits" + (", another user" if os.geteuid() == 0 else "")
+
+    @staticmethod
+    def missing() -> list[str]:
+        """Commands that are not there."""
+        return [name for name in ("bwrap", "prlimit", *(["setpriv"] if os.geteuid() == 0 else [])) if shutil.which(name) is None]
+
+    def run(self, program: Program, user: int, cancelled: Event) -> Ran:
+        """Run it to its end; blocks."""
+        argv = [str(self.interpreter.path) if program.argv[0] == "python" else program.argv[0], *program.argv[1:]]
+        with _descriptors([self._filters, *program.files.values()]) as fds:
+            words = [*_outside(program.limits, user), "bwrap", *self._mounts, *_files(program, fds[1:]), "--seccomp", str(fds[0])]
+            # only inside of the user namespace the number of processes is this sandbox's own
+            words += ["--", "prlimit", f"--nproc={program.limits.processes}", "--", *argv]
+            ran = watched(
+                words, environment=self.interpreter.environment(), stdin=program.stdin, limits=program.limits,
+                descriptors=fds, cancelled=cancelled, sweep=lambda: None,
+            )  # fmt: skip
+        if ran.status and not ran.stdout and ran.stderr.startswith((b"bwrap: ", b"prlimit: ", b"setpriv: ")):
+            return Ran(infrastructure=ran.stderr.decode("utf-8", "replace").strip()[:300])
+        return ran
+
+
+def _outside(limits: Limits, user: int) -> list[str]:
+    """As root: another user first, for root has no limit of processes."""
+    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if os.geteuid() == 0 else []
+    memory, file = limits.memory_mb << 20, limits.file_mb << 20
+    cap = [f"--as={memory}", f"--cpu={limits.cpu_s + OVERHEAD_S}", f"--fsize={file}", "--nofile=128", "--core=0"]
+    return [*drop, "prlimit", *cap, "--"]
+
+
+def _mounts(interpreter: Interpreter) -> Iterator[str]:
+    """The view of files. No /proc: it would show the environment of pid 1. All that is writable is small and of its own."""
+    yield from ("--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--disable-userns")
+    yield from ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
+    for folder in interpreter.folders():
+        yield from ("--ro-bind", str(folder), str(folder))
+    for name in ("/bin", "/lib", "/lib64"):
+        path = Path(name)
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), name)
+        elif path.is_dir():
+            yield from ("--ro-bind", name, name)
+    yield from ("--dir", "/proc", "--dev", "/dev")
+    # each --size is that of the next --tmpfs alone
+    yield from ("--size", str(16 << 20), "--tmpfs", "/tmp", "--size", str(32 << 20), "--tmpfs", "/box", "--chdir", "/box")  # noqa: S108
+
+
+def _files(program: Program, fds: list[int]) -> Iterator[str]:
+    for name, fd in zip(program.files, fds, strict=True):
+        yield from ("--perms", "0444", "--file", str(fd), f"/box/{name}")
+    # / and /dev are tmpfs too, without a size: nothing may be written there
+    yield from ("--remount-ro", "/dev", "--remount-ro", "/")
+
+
+@contextmanager
+def _descriptors(bodies: list[bytes]) -> Iterator[list[int]]:
+    """Each body in a nameless file of memory; bubblewrap reads them to their end, so they are made anew for each run."""
+    fds: list[int] = []
+    try:
+        for body in bodies:
+            fd = os.memfd_create("sandbox")
+            fds.append(fd)
+            with os.fdopen(os.dup(fd), "wb") as file:
+                file.write(body)
+            os.lseek(fd, 0, os.SEEK_SET)
+        yield fds
+    finally:
+        for fd in fds:
+            os.close(fd)
