@@ -190,6 +190,8 @@ class Model(Protocol):
     """
 
     name: str
+    identity: str
+    """What the response store takes it for: the same in every run that asks the same model."""
     capabilities: frozenset[Capability]
 
     async def context(self) -> int | None:

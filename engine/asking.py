@@ -174,7 +174,7 @@ class Asker:
 class BoundModel:
     """The Model that a strategy or filter holds: an Asker bound to one part and one seed record."""
 
-    __slots__ = ("_asker", "_base", "_identity", "_resumed", "_seen", "capabilities", "name")
+    __slots__ = ("_asker", "_base", "_identity", "_resumed", "_seen", "capabilities", "identity", "name")
 
     def __init__(self, asker: Asker, identity: Identity, seen: deque[Reply], defaults: Sampling, resumed: Callable[[], None]) -> None:
         self._asker = asker
@@ -183,6 +183,7 @@ class BoundModel:
         self._identity = identity
         self._seen = seen
         self.name = asker.name
+        self.identity = asker.identity
         self.capabilities: frozenset[Capability] = asker.guard.capabilities
 
     async def context(self) -> int | None:
