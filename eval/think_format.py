@@ -22,6 +22,8 @@ class ThinkFormat(Check):
     """Characters of thinking at least."""
     max_chars: int | None = Field(default=None, ge=1)
     """Characters of thinking at most."""
+    allow_empty: bool = False
+    """Whether thinking may be left out as Qwen3 does it with `enable_thinking=false`: a closed block with nothing in it."""
     require_boxed: bool = False
     r"""Whether the answer must hold a `\boxed{}`."""
 
@@ -42,13 +44,13 @@ class ThinkFormat(Check):
     def _flaw(self, thinking: str, answer: str) -> str:
         if TAG.search(thinking):
             return f"several_thinking_blocks: the thinking holds another {_tag(thinking)}"
-        if not thinking:
+        if not thinking and not self.allow_empty:
             return "empty_thinking: there is nothing between the thinking tags"
         if tags := {tag.lower() for tag in TAG.findall(answer)}:
             return f"{'several_thinking_blocks' if len(tags) == 2 else 'tag_in_answer'}: the answer holds {' and '.join(sorted(tags))}"
         if not answer:
             return "empty_answer: nothing follows the thinking"
-        if len(thinking) < self.min_chars:
+        if thinking and len(thinking) < self.min_chars:
             return f"short_thinking: {len(thinking)} characters, at least {self.min_chars} wanted"
         if self.max_chars is not None and len(thinking) > self.max_chars:
             return f"long_thinking: {len(thinking)} characters, at most {self.max_chars} wanted"

@@ -63,6 +63,22 @@ def test_bounds_and_boxes(reply: Callable[..., Record]) -> None:
     assert word(reply("\\boxed{\\frac{1}{2}}", reasoning="a"), require_boxed=True) == "keep"
 
 
+def test_thinking_may_be_left_out_where_that_is_asked_for(reply: Callable[..., Record]) -> None:
+    """Qwen3 without thinking writes a closed block with nothing in it, and is trained on that."""
+    empty = "<think>\n\n</think>\n\n7"
+    assert word(reply(empty)) == "empty_thinking"
+    assert word(reply(empty), allow_empty=True, min_chars=5) == "keep"
+    assert word(reply("7", reasoning=""), allow_empty=True) == "keep"
+    assert word(reply("7"), allow_empty=True) == "no_thinking"
+    assert word(reply("<think></think>"), allow_empty=True) == "empty_answer"
+    assert word(reply("<think>abc</think>7"), allow_empty=True, min_chars=5) == "short_thinking"
+
+
+def test_the_answer_begins_at_the_first_closing_tag(reply: Callable[..., Record]) -> None:
+    """A closing tag quoted while thinking must not hand the rest of the thinking over as the answer."""
+    assert word(reply("<think>I close with </think> at the end. So: 7</think>8")) == "tag_in_answer"
+
+
 def test_only_the_last_turn_counts() -> None:
     turns = (Message(role="user", content="q"), Message(role="assistant", content="<think>a"), Message(role="user", content="and?"))
     assert word(Record(content=Conversation(messages=turns))) == "no_response"
