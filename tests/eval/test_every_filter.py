@@ -21,6 +21,13 @@ NAMES = plug.names("eval")
 EDITS = [name for name in NAMES if issubclass(plug.find("eval", (Filter, Edit), name), Edit)]
 FILTERS = [name for name in NAMES if name not in EDITS]
 LEAST: dict[str, dict[str, Any]] = {
+    "answer_tags": {"tags": ["think"], "outside": True},
+    "instructions": {"constraints": [{"id": "punctuation:no_comma"}]},
+    "json_schema": {"json_schema": {"type": "integer"}, "part": "reference"},
+    "tool_calls": {"expect": "none"},
+    "by_label": {"label": "kind", "allow": ["sums"]},
+    "labels": {"label": "score", "model": "scorer"},
+    "tag": {"model": "tagger"},
     "ifd": {"max": 2.0},  # to the scripted model every question is as good as none
     "best_of": {"keep": 8, "unscored": "last"},
     "bsm_judge": {"model": "judge"},
@@ -38,7 +45,7 @@ QUESTION = Message(role="user", content="How many apples are left?")
 MORE = Message(role="user", content="How many apples are left in the end?")
 ANSWER = Message(role="assistant", content="There are \\boxed{7} apples left.", reasoning="Ten apples less three apples are seven apples.")
 RECORDS = [
-    Record(content=Conversation(messages=(QUESTION, ANSWER)), answer="7", origin="a"),
+    Record(content=Conversation(messages=(QUESTION, ANSWER)), answer="7", origin="a", labels={"kind": "sums"}),
     Record(content=Conversation(messages=(QUESTION,)), origin="b"),
     Record(origin="c"),
     Record(content=PlainText(text="A page of text about apples and other fruit."), origin="d"),
