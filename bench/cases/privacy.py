@@ -18,7 +18,7 @@ SIZE = 400
 
 def speed() -> Iterator[Line]:
     """The filter as a run has it; the search alone; what a hostile text costs."""
-    yield above("records of 400 characters", rate("privacy", worked()), 5000)
+    yield above("records of 400 characters", rate("privacy", worked()), 3000)
     yield plain("planted texts of 60 characters, each with a find, in process", per_core(lambda one: find(one.text), list(positives(40))))
     long = [
         Record().derive("bench", (user("hello"), assistant(text * (10**6 // len(text)))))

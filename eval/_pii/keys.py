@@ -11,7 +11,7 @@ from .spans import Span
 
 _S, _E = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
 _PREFIXED = tuple(
-    (sort, starts, re.compile(f"{_S}{pattern}{_E}"))
+    (sort, start, re.compile(f"{_S}{pattern}{_E}"))
     for sort, starts, pattern in (
         ("aws", ("AKIA", "ASIA", "ABIA", "ACCA"), r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),
         ("github", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_[A-Za-z0-9]{36,255}"),
@@ -32,11 +32,13 @@ _PREFIXED = tuple(
         ("digitalocean", ("dop_v1_",), r"dop_v1_[a-f0-9]{64}"),
         ("jwt", ("eyJ",), r"eyJ[\w-]{8,4000}\.eyJ[\w-]{4,8000}\.[\w-]{8,4000}"),
     )
+    for start in starts
 )
 _PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _LONGEST_PEM = 16_000
 _NAMES = ("key", "token", "secret", "passw", "pwd", "bearer", "credential")
+_ASSIGNS = ("=", ":", " is ", "earer ", "EARER ")
 _ASSIGNED = re.compile(
     r"(?:key|token|secret|passw(?:or)?d|pwd|credentials?)(?:[_ -]?id)?[\"'`*]{0,3}\s{0,3}(?::=|=>|[:=]|is\b)\s{0,3}[\"'`]{0,3}(?:bearer )?"
     r"([A-Za-z0-9+/_=.~!@#%^&*-]{8,256})",
@@ -54,8 +56,8 @@ _LEAST_BITS = 3.2
 
 def keys(text: str) -> Iterator[Span]:
     """Looks only where the beginning of some key stands in the text at all."""
-    for sort, starts, pattern in _PREFIXED:
-        if any(start in text for start in starts):
+    for sort, start, pattern in _PREFIXED:
+        if start in text:
             for found in pattern.finditer(text):
                 if not _FAKE.search(found[0]) and _bits(found[0]) > 2.5:
                     yield Span("key", *found.span(), sort)
@@ -65,7 +67,7 @@ def keys(text: str) -> Iterator[Span]:
             end = closing.end() if closing else min(len(text), opening.end() + _LONGEST_PEM)
             yield Span("key", opening.start(), end, "pem")
     lower = text.lower()
-    if any(name in lower for name in _NAMES):
+    if any(name in lower for name in _NAMES) and any(mark in text for mark in _ASSIGNS):
         for pattern in (_ASSIGNED, _BEARER):
             for found in pattern.finditer(text):
                 value = found[1].rstrip(".!*")

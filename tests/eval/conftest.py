@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tools(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FilterTools]:
-    scripted = {name: Scripted() for name in ("reward", "process_reward", "scorer")}
+    scripted = {name: Scripted() for name in ("reward", "process_reward", "scorer", "tagger")}
     async with WorkerPool(processes=1) as pool, LocalSandbox() as sandbox, asked(tmp_path_factory.mktemp("store"), **scripted) as models:
         yield FilterTools(workers=pool, sandbox=sandbox, models={"judge": DoubleModel(), **models})
 
