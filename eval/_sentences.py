@@ -82,6 +82,8 @@ def _ends(text: str, start: int, mark: re.Match[str], end: int) -> bool:
     if end < len(text) and not text[end].isspace():
         return False
     following = text[end : end + 40].lstrip()[:1]
+    if len(stop) > 1 and set(stop) == {"."} and (not mark.start() or text[mark.start() - 1].isspace()):
+        return False  # dots that stand alone: markup, a gap
     if stop[0] == "…" or (len(stop) > 1 and set(stop) == {"."}):
         return not following or not following.islower()
     if stop != ".":

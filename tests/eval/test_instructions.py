@@ -143,6 +143,8 @@ def test_edges_of_what_each_type_means(text: str, name: str, kwargs: dict[str, A
         ("First line\nsecond line", 1),
         ("你好。再见！真的吗？", 3),
         ("Really?! Yes.", 2),
+        ("A list: .. one .. Two", 1),
+        ("He waited ... Then he left.", 1),
         ("Visit a.example.com now. Go.", 2),
     ],
 )
