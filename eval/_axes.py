@@ -75,6 +75,10 @@ class Axis(Frozen):
         wrong = next((value for value in self.examples if value not in self.values), None)
         return "" if wrong is None else f"examples of {wrong!r}, which is no value of {self.name}; {nearest(wrong, self.values)}"
 
+    def told(self) -> str:
+        """As a line of the wording."""
+        return f"- {self.name}{f' ({self.about})' if self.about else ''}: {', '.join(self.values)}"
+
     def value(self, said: object) -> str | None:
         """The value that is meant, whatever its case and blanks; None where it is none of them."""
         if isinstance(said, list) and len(said) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
@@ -106,7 +107,9 @@ class Tag(Edit):
     async def _said(self, text: str, axes: Sequence[Axis], model: Model, tools: Tools) -> tuple[Reply, Rendered, Mapping[str, Any]]:
         """The reply, and the object in it that names an axis; an object that stands in the record itself is not taken for one."""
         shown = _cut(text, self.max_chars)
-        wording = tools.render("tag.classify", record=shown, axes=[axis.model_dump() for axis in axes], mark=mark(tools, shown))
+        labels = "\n".join(axis.told() for axis in axes)
+        form = json.dumps({axis.name: "..." for axis in axes})
+        wording = tools.render("tag.classify", record=shown, labels=labels, form=form, mark=mark(tools, shown))
         schema = _schema(axes) if "json_schema" in model.capabilities else None
         sampling = Sampling(temperature=0, max_tokens=self.max_tokens)
         reply = await model.chat([user(wording.text)], path="tag", sampling=sampling, json_schema=schema)
