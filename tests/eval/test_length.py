@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from datalchemy.core.record import Conversation, Message, Record
@@ -44,6 +45,38 @@ def test_long_paragraphs(reply: Callable[..., Record]) -> None:
     assert reason(reply("7", reasoning=block.replace("word word", "word\nword")), max_paragraph_chars=100) == "keep"
     assert reason(reply(block), max_paragraph_chars=None) == "keep"
     assert reason(reply("7", prompt=block), max_paragraph_chars=100) == "keep"
+
+
+class Tokenizer:
+    """A token a letter."""
+
+    async def tokenize(self, text: str) -> list[int]:
+        return list(text.encode())
+
+
+async def test_tokens_as_a_model_counts_them(reply: Callable[..., Record], tools: Any) -> None:
+    part = Length.model_validate({"tokenizer": "small", "answer": {"min_tokens": 3, "max_tokens": 11}, "reasoning": {"max_tokens": 4}})
+    assert part.needs() == {"small": frozenset()}
+    records = [
+        reply(text, reasoning=how) for text, how in (("Seven eggs.", "Sum."), ("Seven eggs!!", "Sum."), ("7", "Sum."), ("Seven", "Sums."))
+    ]
+    records += [reply("\ud800" * 5), Record(content=Conversation(messages=(Message(role="user", content="How many?"),)))]
+    async with part.open(type(tools)(workers=tools.workers, models={"small": Tokenizer()})) as judge:
+        said = [verdict.reason or verdict.outcome for verdict in await judge(records)]
+    long, short, thought = (
+        "the answer has 12 tokens, at most 11",
+        "the answer has 1 tokens, at least 3",
+        "the reasoning has 5 tokens, at most 4",
+    )
+    assert [one.removesuffix(" wanted") for one in said] == [
+        "keep", f"too_long: {long}", f"too_short: {short}", f"too_long: {thought}", "keep", "keep",
+    ]  # fmt: skip
+
+
+def test_tokens_without_a_tokenizer_are_a_mistake() -> None:
+    with pytest.raises(ValidationError, match="need `tokenizer`"):
+        Length.model_validate({"answer": {"max_tokens": 5}})
+    assert Length().needs() == {}
 
 
 def test_bounds_the_wrong_way_round_are_a_mistake() -> None:
