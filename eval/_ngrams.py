@@ -69,6 +69,18 @@ def tokens(texts: Sequence[str], *, mask_numbers: bool = False) -> Tokens:
     return Tokens(hashes, starts, ends, owner, _sums(hashes, _WORD_BASE), joined)
 
 
+def characters(texts: Sequence[str]) -> Tokens:
+    """Texts read character by character: each one (white space run together) is a word."""
+    import numpy as np
+
+    parts = [" ".join(normal(text).split()) for text in texts]
+    joined = "".join(parts)
+    hashes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+    starts = np.arange(len(hashes))
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return Tokens(hashes, starts, starts + 1, owner, _sums(hashes, _WORD_BASE), joined)
+
+
 def normal(text: str) -> str:
     """A text as it is compared: NFKC, case folded."""
     if text.isascii():

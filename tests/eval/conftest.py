@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 from asked_models import asked
 from datalchemy.backends.scripted import Scripted
+from datalchemy.backends.static import Static
+from datalchemy.core.endpoint import Endpoint
 from datalchemy.core.part import Filter, Rendered
 from datalchemy.core.record import Conversation, Message, Record, Verdict
 from datalchemy.core.workers import WorkerPool
@@ -58,8 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def tools(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FilterTools]:
-    scripted = {name: Scripted() for name in ("reward", "process_reward", "scorer", "tagger")}
-    async with WorkerPool(processes=1) as pool, LocalSandbox() as sandbox, asked(tmp_path_factory.mktemp("store"), **scripted) as models:
+    endpoints: dict[str, Endpoint] = {name: Scripted() for name in ("reward", "process_reward", "scorer", "tagger")}
+    endpoints["encoder"] = Static()
+    async with WorkerPool(processes=1) as pool, LocalSandbox() as sandbox, asked(tmp_path_factory.mktemp("store"), **endpoints) as models:
         yield FilterTools(workers=pool, sandbox=sandbox, models={"judge": DoubleModel(), **models})
 
 

@@ -37,6 +37,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "pairwise": {"model": "judge"},
     "select": {"share": 1.0, "unscored": "last"},
     "contamination": {"against": [{"name": "rivers", "inline": [{"question": "Which of these nine rivers is the longest one of all?"}]}]},
+    "semantic_duplicates": {"by": "all", "similarity": 0.99},
     "pattern": {"must_not_match": ["(?i)lorem ipsum"]},
 }
 """Settings of filters that have none to start from."""
