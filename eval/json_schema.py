@@ -36,6 +36,8 @@ class JsonSchema(Filter):
     """Column with the record's own schema (an object or JSON text), where the recipe has none."""
     part: Literal["response", "reference", "tests"] = "response"
     """What is judged: the answer (what follows the thinking), the record's reference answer, or its tests."""
+    column: str = ""
+    """Column of the record that is judged instead of `part` (text, or a value that is JSON already)."""
     form: Literal["auto", "whole", "fenced"] = "auto"
     """`whole`: the text is the JSON value; `fenced`: the last fenced block is; `auto`: either, and nothing else beside it."""
     formats: bool = False
@@ -73,10 +75,12 @@ class JsonSchema(Filter):
             return self._said("abstain", f"no_schema: neither the recipe nor the record's column {self.schema_field!r} has one")
         text = self._text(record)
         if text is None:
-            return self._said("abstain", f"no_{self.part}: there is none to judge")
+            return self._said("abstain", f"no_{'column' if self.column else self.part}: there is none to judge")
         return {"text": textual(text), "schema": textual(schema), "form": self.form, "formats": self.formats}
 
     def _text(self, record: Record) -> str | None:
+        if self.column:
+            return _own(record.fields.get(self.column))
         if self.part != "response":
             return record.answer if self.part == "reference" else record.tests
         if record.response is None and record.messages:
@@ -98,7 +102,7 @@ class JsonSchema(Filter):
 
 
 def _own(value: Any) -> str | None:
-    """The record's schema as JSON text."""
+    """A column's value as JSON text; None where it holds nothing."""
     if value is None or isinstance(value, str):
         return value or None
     try:

@@ -26,7 +26,7 @@ ABROAD = {
     "de": "Die alte Mühle steht am Wasser und dreht sich den ganzen Tag. Niemand im Haus hatte in dieser Nacht gut geschlafen.",
     "en": "The old mill stands by the water and turns all day long. Nobody in the house had slept well that night.",
     "es": "El viejo molino está junto al agua y gira todo el día. Nadie en la casa había dormido bien aquella noche.",
-    "fr": "Le vieux moulin se trouve au bord de l'eau et tourne toute la journée. Personne dans la maison n'avait bien dormi cette nuit.",
+    "fr": "Le vieux moulin se trouve près de l'eau et tourne toute la journée. Personne dans la maison n'avait bien dormi cette nuit.",
     "hi": "पुरानी चक्की पानी के किनारे खड़ी है और पूरे दिन घूमती रहती है। उस रात घर में कोई ठीक से नहीं सोया था।",
     "it": "Il vecchio mulino sta vicino all'acqua e gira tutto il giorno. Nessuno nella casa aveva dormito bene quella notte.",
     "ja": "古い水車小屋は川のそばに立ち、一日中回っています。その夜、家の中でよく眠れた人はいませんでした。",

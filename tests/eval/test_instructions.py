@@ -114,7 +114,7 @@ EDGES = [
     ("NASA sent COVID-19 a U.S. flag", "change_case:capital_word_frequency", {"capital_relation": "at least", "capital_frequency": 3}, True),
     ("NASA sent COVID-19 a U.S. flag", "change_case:capital_word_frequency", {"capital_relation": "at least", "capital_frequency": 4}, False),
     ("IT IS 3 O'CLOCK IN THE MORNING.", "change_case:english_capital", {}, True),
-    ("ES IST DREI UHR MORGENS UND NIEMAND SCHLÄFT.", "change_case:english_capital", {}, False),
+    ("DREI UHR MORGENS UND NIEMAND HAT GESCHLAFEN.", "change_case:english_capital", {}, False),
     ("123", "change_case:english_capital", {}, False),
     ("it is three in the morning.", "change_case:english_lowercase", {}, True),
     ("12 + 34 = 46", "language:response_language", {"language": "de"}, True),

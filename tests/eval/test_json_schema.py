@@ -203,6 +203,10 @@ async def test_which_part_is_judged(judge: Judge, reply: Reply) -> None:
     assert await said(judge, reply("x"), json_schema=SCHEMA, part="tests") == "no_tests"
     assert await said(judge, reply('<think>so</think>\n{"name": "Ann"}'), json_schema=SCHEMA) == "keep"
     assert await said(judge, reply('<think>{"name": "Ann"}'), json_schema=SCHEMA) == "no_json"
+    fields = {"order": {"name": "Ann"}, "raw": '{"name": 1}'}
+    assert await said(judge, reply("x", fields=fields), json_schema=SCHEMA, column="order") == "keep"
+    assert await said(judge, reply("x", fields=fields), json_schema=SCHEMA, column="raw") == "schema_violation"
+    assert await said(judge, reply("x", fields=fields), json_schema=SCHEMA, column="none") == "no_column"
     assert await said(judge, Record(), json_schema=SCHEMA) == "no_response"
     assert await said(judge, Record(content=PlainText(text='{"name": "Ann"}')), json_schema=SCHEMA) == "keep"
 
