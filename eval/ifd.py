@@ -18,6 +18,8 @@ from ._parts import shown, split_message
 
 DEFAULT_CONTEXT = 1024
 """Tokens, where neither the setting nor the server tells."""
+LONGEST_TOKEN = 64
+"""Characters; what of an endless answer cannot matter is not tokenized."""
 _LARGEST = 700.0
 """exp of more is no float."""
 
@@ -106,8 +108,8 @@ class Ifd(Filter):
 
     async def _losses(self, question: Sequence[Message], answer: str, model: Model) -> Losses | Verdict:
         given, alone = await self._beginnings(question, model)
-        tokens = await model.tokenize(answer)
         room = await self._room(model) - len(given)
+        tokens = await model.tokenize(answer[: max(room, self.min_tokens) * LONGEST_TOKEN])
         cut = tokens[: max(0, room)]
         if len(tokens) < self.min_tokens:
             return self._abstained(f"short_answer: {len(tokens)} tokens, at least {self.min_tokens} are needed")
@@ -176,4 +178,4 @@ def _loss(logprobs: Sequence[float | None], tokens: int) -> float | None:
     """Mean over the last `tokens` of a pass; None where one is missing, as a silent 0 would make a perfect score of it."""
     last = logprobs[len(logprobs) - tokens :] if tokens and len(logprobs) >= tokens else ()
     known = [value for value in last if value is not None and math.isfinite(value)]
-    return -sum(known) / tokens if len(known) == tokens else None
+    return -sum(known) / tokens if tokens and len(known) == tokens else None

@@ -1,7 +1,7 @@
 """Real parts that a machine need not have: what each test needs is named by a variable, without which it is deselected.
 
 DATALCHEMY_REAL_VLLM         address of a vLLM server that serves ember's weights as `ember` (`http://127.0.0.1:8000/v1`)
-DATALCHEMY_REAL_VLLM_PYTHON  interpreter that has vLLM, for the test that kills a server of its own
+DATALCHEMY_REAL_VLLM_PYTHON  interpreter that has vLLM, for tests with a server of their own (one is killed, two serve reward models)
 DATALCHEMY_REAL_DEMO         OUT of a finished `make demo`, for the pages that are opened in Chromium
 
 `.ci/run` sets all three and takes a test that did not run for a failure.
@@ -18,7 +18,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "backends"))
 
-NEEDS = {"url": "DATALCHEMY_REAL_VLLM", "own_server": "DATALCHEMY_REAL_VLLM_PYTHON", "demo": "DATALCHEMY_REAL_DEMO"}
+NEEDS = {
+    "url": "DATALCHEMY_REAL_VLLM",
+    "own_server": "DATALCHEMY_REAL_VLLM_PYTHON",
+    "vllm_python": "DATALCHEMY_REAL_VLLM_PYTHON",
+    "demo": "DATALCHEMY_REAL_DEMO",
+}
 """Variable of each fixture."""
 
 
@@ -65,6 +70,11 @@ def own_server(tmp_path: Path) -> Iterator:
     server = VllmServer(Path(os.environ[NEEDS["own_server"]]), tmp_path / "vllm.log")
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    return Path(os.environ[NEEDS["vllm_python"]])
 
 
 @pytest.fixture

@@ -38,11 +38,17 @@ def environment() -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}, **quiet}
 
 
-class VllmServer:
-    """Started, killed and started again on one port."""
+def pooling_command(python: Path, port: int, model: Path, *more: str) -> list[str]:
+    """A reward model, served as `rm`; in float32, so that its scores can be compared."""
+    served = ["--model", str(model), "--served-model-name", "rm", "--enforce-eager", "--host", "127.0.0.1", "--port", str(port)]
+    return [str(python), "-m", "vllm.entrypoints.openai.api_server", *served, "--runner", "pooling", "--dtype", "float32", *more]
 
-    def __init__(self, python: Path, log: Path) -> None:
-        self._python, self._log = python, log
+
+class VllmServer:
+    """Started, killed and started again on one port: ember, or what `build` gives the command of."""
+
+    def __init__(self, python: Path, log: Path, build: Callable[[Path, int], list[str]] = command) -> None:
+        self._python, self._log, self._build = python, log, build
         with socket.socket() as place:
             place.bind(("127.0.0.1", 0))
             self.port: int = place.getsockname()[1]
@@ -53,7 +59,7 @@ class VllmServer:
         """Returns when it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command(self._python, self.port), env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+                self._build(self._python, self.port), env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
             )
         if not wait(self.port, lambda: self._process.poll() is None):
             raise AssertionError(f"vLLM is not up ({self._process.poll()}):\n{self._log.read_text(errors='replace')[-5000:]}")
