@@ -10,8 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import ValidationError
-
 from ..core.errors import CallError, RecipeError, StorageError
 from ..core.home import home
 from ..core.part import Tools
@@ -96,19 +94,19 @@ async def _takes(part: Judging, tools: Tools, task: str, answer: str, good: str)
 async def _calibrated(part: Judging, tools: Tools, rows: Sequence[Labelled], digest: str) -> Agreement:
     """The agreement with the rows; measured once for each judge, wording and set, and then remembered."""
     got: list[str] = []
-    place: Path | None = None
+    who: dict[str, Any] = {}
     for row in rows:
         label, model = await _label(part, tools, row)
         got.append(label)
         if model:  # the first reply tells which model this is
-            place = _place(part, tools, model, digest)
+            who = _who(part, tools, model, digest)
             break
-    if place is not None and (known := await asyncio.to_thread(_remembered, place)) is not None:
+    if who and (known := await asyncio.to_thread(_remembered, who)) is not None:
         return known
     got += [label for label, _ in await asyncio.gather(*(_label(part, tools, row) for row in rows[len(got) :]))]
     found = agreement([row.wanted for row in rows], got)
-    if place is not None:
-        await asyncio.to_thread(_remember, place, found)
+    if who:
+        await asyncio.to_thread(_remember, who, found)
     return found
 
 
@@ -120,27 +118,36 @@ async def _label(part: Judging, tools: Tools, row: Labelled) -> tuple[str, str]:
     return part.label(row, verdicts), str(verdicts[0].evidence.get("judge", ""))
 
 
-def _place(part: Judging, tools: Tools, model: str, digest: str) -> Path:
-    """The file of one judge (settings, model, wordings, language) on one set."""
-    settings = part.model_dump(mode="json", exclude={"enforce", "on_abstain", "calibration", "canaries", "outranked_by"})
-    wordings = [tools.render(name, **_BLANK).template for name in part.prompts]
-    models = [model, *(tools.model(name).identity for name in part.needs())]
-    said = json.dumps([settings, part.version, models, wordings, tools.language, digest], sort_keys=True)
-    return home() / "calibrations" / f"{part.part_name()}-{blake2b(said.encode(), digest_size=12).hexdigest()}.json"
+def _who(part: Judging, tools: Tools, model: str, digest: str) -> dict[str, Any]:
+    """What a measurement holds for: these settings, models, wordings, this language and set."""
+    return {
+        "settings": part.model_dump(mode="json", exclude={"enforce", "on_abstain", "calibration", "canaries", "outranked_by"}),
+        "version": part.version,
+        "models": [model, *(tools.model(name).identity for name in part.needs())],
+        "wordings": {name: tools.render(name, **_BLANK).template for name in part.prompts},
+        "language": tools.language,
+        "set": digest,
+    }
 
 
-def _remembered(place: Path) -> Agreement | None:
+def _place(who: Mapping[str, Any]) -> Path:
+    said = json.dumps(who, sort_keys=True).encode()
+    return home() / "calibrations" / f"{who['settings']['use']}-{blake2b(said, digest_size=12).hexdigest()}.json"
+
+
+def _remembered(who: Mapping[str, Any]) -> Agreement | None:
     try:
-        return Agreement.model_validate_json(place.read_bytes())
-    except (OSError, ValidationError):  # never measured, or cut by a crash: it is measured (again)
+        return Agreement.model_validate(json.loads(_place(who).read_bytes())["found"])
+    except (OSError, ValueError, KeyError, TypeError):  # never measured, or cut by a crash: it is measured (again)
         return None
 
 
-def _remember(place: Path, found: Agreement) -> None:
+def _remember(who: Mapping[str, Any], found: Agreement) -> None:
+    place = _place(who)
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = place.with_suffix(f".{os.getpid()}")
-        draft.write_text(found.model_dump_json(), "utf-8")
+        draft.write_text(json.dumps({**who, "found": found.model_dump(mode="json")}, indent=1), "utf-8")
         draft.chmod(0o600)
         draft.replace(place)
     except OSError as error:

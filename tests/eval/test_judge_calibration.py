@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from datalchemy.backends.scripted import Scripted
 from datalchemy.core.errors import RecipeError
 from datalchemy.core.record import Conversation, Preference, Record, assistant, user
@@ -15,6 +17,7 @@ from datalchemy.engine.filtering import Judgement, open_filters
 from datalchemy.engine.filterrecipe import FilterRecipe
 from datalchemy.eval._agreement import agreement
 from datalchemy.eval._judge_calibration import Calibration
+from datalchemy.eval.judge import Judge
 from hypothesis import given
 from hypothesis import strategies as st
 from judge_double import Double
@@ -114,7 +117,12 @@ async def test_it_is_measured_once_for_a_judge_a_wording_and_a_set(tmp_path: Pat
     await through(stored := Double(), [], **settings)
     assert stored.prompts == []
     (kept,) = (home / "calibrations").iterdir()
-    assert json.loads(kept.read_text())["agreement"] == 1.0
+    told = json.loads(kept.read_text())
+    assert (told["models"][0], told["settings"]["use"], told["found"]["classes"]) == (
+        "double",
+        "judge",
+        {"keep": [20, 20], "refuse": [20, 20]},
+    )
     assert kept.stat().st_mode & 0o777 == 0o600
 
     (home / "responses.db").unlink(missing_ok=True)
@@ -129,6 +137,7 @@ async def test_it_is_measured_once_for_a_judge_a_wording_and_a_set(tmp_path: Pat
     await through(other_model := Double(), [], endpoint={"identity": "another"}, **settings)
     kept.write_text("{cut")
     assert len(list((home / "calibrations").iterdir())) == 4
+    assert "found" not in kept.read_text()
     assert other_set.prompts and other_model.prompts
     assert other_rubric.prompts == [], "the same calls, and another measure of them"
     (again,) = await through(Double(), [answer("It is 7.")], **settings)
@@ -233,6 +242,19 @@ async def test_the_embedded_model_cannot_judge_and_is_not_let(tmp_path: Path) ->
         (wrong,) = await opened.judge([answer("It is 8.")])
     assert (wrong.keep, wrong.verdicts[0].outcome) == (True, "abstain")
     assert wrong.verdicts[0].evidence["calibration"] == {"n": 2, "agreement": 0.0, "kappa": 0.0}
+
+
+def test_the_page_shows_a_recipe_that_holds(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "judges.md").read_text()
+    (recipe,) = re.findall(r"```yaml\n(models:.*?)```", page, re.DOTALL)
+    (labelled,) = re.findall(r"```jsonl\n(.*?)```", page, re.DOTALL)
+    built = FilterRecipe.build(yaml.safe_load(recipe), base=tmp_path)
+    (tmp_path / "labelled.jsonl").write_text(labelled)
+    (part,) = built.filters
+    assert isinstance(part, Judge)
+    assert part.enforce and part.calibration
+    read, _ = part.calibration.model_copy(update={"min_rows": 2}).read(part.threshold())
+    assert len(read) == len(labelled.splitlines()) >= 3
 
 
 LABELS = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("abc")), max_size=30)
