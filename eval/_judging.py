@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from ..core import think
 from ..core.backend import Sampling
+from ..core.errors import BudgetExhausted
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Message, Outcome, Record, Verdict
 from ._judge_calibration import Calibration, Labelled
 from ._judge_reply import last
 from ._judge_text import hollow, mark
 from ._parts import shown
+
+if TYPE_CHECKING:
+    from ._judge_trust import Trust
 
 T = TypeVar("T")
 
@@ -74,6 +78,9 @@ class Judging(Filter):
             raise ValueError("a judge that removes records is tried with canaries first: leave `canaries` out")
         return self
 
+    def reads(self) -> Mapping[str, str]:
+        return {"calibration": self.calibration.read(self.threshold())[1]} if self.calibration else {}
+
     @abstractmethod
     async def judged(self, record: Record, tools: Tools) -> Verdict:
         """What the judge says of one record, whether or not it is to be trusted."""
@@ -104,9 +111,13 @@ class Judging(Filter):
     async def open(self, tools: Tools) -> AsyncGenerator[Judge]:
         from ._judge_trust import trusted
 
-        trust = await trusted(self, tools)
+        known: Trust | None = None
+        with suppress(BudgetExhausted):  # it comes again with the first record, where it ends the run in good order
+            known = await trusted(self, tools)
 
         async def judge(records: Sequence[Record]) -> Sequence[Verdict]:
+            nonlocal known
+            trust = known = known or await trusted(self, tools)
             verdicts = await self.judged_all(records, tools)
             return [trust.applied(self._outranked(record, verdict)) for record, verdict in zip(records, verdicts, strict=True)]
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import yaml
@@ -15,12 +16,16 @@ from datalchemy.core.errors import RecipeError
 from datalchemy.core.record import Conversation, Preference, Record, assistant, user
 from datalchemy.engine.filtering import Judgement, open_filters
 from datalchemy.engine.filterrecipe import FilterRecipe
+from datalchemy.engine.fingerprint import fingerprint
+from datalchemy.engine.ledger import LedgerReader
+from datalchemy.engine.recipe import Recipe
+from datalchemy.engine.run import run
 from datalchemy.eval._agreement import agreement
 from datalchemy.eval._judge_calibration import Calibration
 from datalchemy.eval.judge import Judge
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_double import Double
+from judge_double import Double, quality
 
 
 @pytest.fixture(autouse=True)
@@ -276,3 +281,38 @@ def test_kappa_of_a_textbook_table() -> None:
     wanted, got = "y" * 25 + "n" * 25, "y" * 20 + "n" * 5 + "y" * 10 + "n" * 15
     found: Callable[..., Any] = agreement
     assert (round(found(wanted, got).agreement, 9), round(found(wanted, got).kappa, 9)) == (0.7, 0.4)
+
+
+def test_in_a_run_a_measured_judge_gates_and_a_budget_that_is_too_small_ends_it_in_good_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "set.jsonl", rows())
+    double = Double(lambda text: quality(text) if len(text) != 16 else crc32(text.encode()) % 10 + 1.0)
+
+    def recipe(**more: Any) -> Recipe:
+        judge = {"use": "judge", "model": "judge", "enforce": True, "calibration": {"path": path}}
+        return Recipe.build(
+            {
+                "models": {"teacher": {"use": "scripted", "mode": "digest"}, "judge": Scripted(name="double", function=double)},
+                "seeds": {"inline": [f"question {n}" for n in range(400)]},
+                "generate": [{"use": "answer", "model": "teacher"}],
+                "filters": [judge, {"use": "select", "share": 0.25, "by": "judge"}],
+                "output": {"dir": str(tmp_path / "out")},
+                "checks": {"sample": 0},
+                "target": 20,
+                **more,
+            }
+        )
+
+    broke = run(recipe(budget={"tokens": 3000}))
+    assert (broke.status, broke.accepted, broke.counts.failed) == ("budget", 0, 0)
+    before = fingerprint(recipe())
+    write(tmp_path / "set.jsonl", rows(50))
+    assert {name for name, value in fingerprint(recipe()).items() if before[name] != value} == {"judge.calibration"}
+    write(tmp_path / "set.jsonl", rows())
+    whole = run(recipe())
+    assert (whole.status, whole.accepted) == ("complete", 20)
+    with LedgerReader(tmp_path / "out" / ".run" / "ledger.db") as reader:
+        accepted = [Record.load(row.body) for row in reader.rows("accepted")]
+        refused = {row.reason.partition(":")[0] for row in reader.rows("refused")}
+    assert refused == {"low_score", "not_selected"}
+    assert all((record.verdicts[0].score or 0) >= 7 for record in accepted)
+    assert accepted[0].verdicts[0].evidence["calibration"] == {"n": 40, "agreement": 1.0, "kappa": 1.0}
