@@ -30,7 +30,7 @@ _PREFIXED = tuple(
         ("sendgrid", ("SG.",), r"SG\.[\w-]{22}\.[\w-]{43}"),
         ("telegram", (":AA",), r"\d{8,10}:AA[\w-]{32,34}"),
         ("digitalocean", ("dop_v1_",), r"dop_v1_[a-f0-9]{64}"),
-        ("jwt", ("eyJ",), r"eyJ[\w-]{8,4000}\.eyJ[\w-]{4,8000}\.[\w-]{8,4000}"),
+        ("jwt", ("eyJ",), r"(?<!-)eyJ[\w-]{8,4000}\.eyJ[\w-]{4,8000}\.[\w-]{8,4000}"),
     )
     for start in starts
 )

@@ -207,10 +207,11 @@ async def test_long_and_hostile_texts_end(judge: Callable[..., Any], reply: Call
         "+1 " * 10**5,
         "://a:b" * 10**5,
         "-----BEGIN PRIVATE KEY-----" * 5000,
+        "eyJ-" * 10**5,
     ]
     calls = [Record(content=Conversation(messages=(Message(role="assistant", tool_calls=(ToolCall(name="f", arguments=deep),)),)))]
     verdicts = await judge(Privacy(), [*(reply(text) for text in texts), *calls])
-    assert [verdict.outcome for verdict in verdicts] == ["keep", "keep", "refuse", "keep", "keep", "keep", "refuse", "keep"]
+    assert [verdict.outcome for verdict in verdicts] == ["keep", "keep", "refuse", "keep", "keep", "keep", "refuse", "keep", "keep"]
     nested: Any = "x"
     for _ in range(500):
         nested = {"a": [nested]}
