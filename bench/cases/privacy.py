@@ -9,6 +9,7 @@ from datalchemy.core.record import Record, assistant, user
 from datalchemy.eval._pii.finding import find
 from gauge import Line, above, below, per_core, plain, rate
 
+from ._private_pages import CLEAN, pages
 from ._private_texts import Planted, negatives, positives
 from ._records import worked
 
@@ -37,11 +38,26 @@ def accuracy() -> Iterator[Line]:
         n, found = right[kind] + missed[kind], right[kind] + wrong[kind]
         yield above(f"{kind}: recall ({n} planted)", right[kind] / n, 0.95, "")
         yield above(f"{kind}: precision ({found} finds)", right[kind] / max(1, found), 0.99, "")
+    yield from _by_page()
     flagged = sum(bool(find(one.text)) for one in clean)
     yield below(f"finds in {len(clean)} texts of numbers and code", flagged / len(clean), 0.002)
     yield below(
         "finds in 4,000 worked problems", sum(bool(find(m.text) or find(m.reasoning or "")) for r in worked() for m in r.messages), 0
     )
+
+
+def _by_page() -> Iterator[Line]:
+    """The same on pages that the detectors were not written against: values with their context, several a page."""
+    right, planted, finds, clean = 0, 0, 0, sum(len(find(text)) for text in CLEAN)
+    for page in pages(20):
+        spans = find(page.text)
+        hits = [
+            span for span in spans for kind, start, end in page.planted if span.kind == kind and span.start <= start and span.end >= end
+        ]
+        right, planted, finds = right + len(hits), planted + len(page.planted), finds + len(spans)
+    yield above(f"pages: recall ({planted} planted)", right / planted, 0.95, "")
+    yield above(f"pages: precision ({finds} finds)", right / max(1, finds), 0.97, "")
+    yield below(f"pages of numbers: finds in {len(CLEAN)}", clean, 4)
 
 
 def _score(one: Planted, right: Counter[str], wrong: Counter[str], missed: Counter[str]) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .spans import Span, in_formula, near, words
 
 _ANY = words(
-    "id", "ids", "id_number", "id number", "national id", "national_id", "identity", "identification", "identity card", "identity number", "citizen",
+    "id_number", "id number", "national id", "national_id", "identity", "identification", "identity card", "identity number", "citizen",
     "personal number", "personal code", "tax number", "tax id", "tax_id", "taxpayer", "social security", "social insurance", "document number", "passport",
     "身份证", "身分證", "マイナンバー", "주민등록",
 )  # fmt: skip
@@ -84,6 +84,8 @@ _SORTS = (
 SORTS = tuple(sort.name for sort in _SORTS)
 _S, _E = r"(?<![A-Za-z0-9_.,+-])", r"(?![A-Za-z0-9_-]|[.,]\d)"
 _NINO = re.compile(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]")
+_UNCHECKED = frozenset({"us_ssn", "us_itin", "gb_nino"})
+"""Numbers that have no check digit."""
 _RESERVED = frozenset({"219099999", "078051120"})
 """Social security numbers that were printed in advertisements, as are those from 987-65-4320 on."""
 
@@ -115,12 +117,13 @@ def ids(text: str) -> Iterator[Span]:
         if not general and said.search(text) is None:
             continue
         for found in pattern.finditer(text):
-            if _announced(text, *found.span(1), said) and _valid(sort, found[1]):
+            if _announced(text, *found.span(1), sort, said) and _valid(sort, found[1]):
                 yield Span("national_id", *found.span(1), sort.name)
 
 
-def _announced(text: str, start: int, end: int, said: re.Pattern[str]) -> bool:
-    return near(text, start, end, said) or near(text, start, end, _ANY, before=40, after=0)
+def _announced(text: str, start: int, end: int, sort: _Sort, said: re.Pattern[str]) -> bool:
+    """A word for any number will do only where check digits speak too."""
+    return near(text, start, end, said) or (sort.name not in _UNCHECKED and near(text, start, end, _ANY, before=40, after=0))
 
 
 def _valid(sort: _Sort, said: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .spans import Span, in_formula
 
 _INTERNATIONAL = re.compile(r"(?<![A-Za-z0-9_+^])\+(?=([1-9](?:[ ().\-/]{0,2}\d){6,16}))")
-_ADDED = re.compile(r"[\d)\]}=]\s?$|(?<![A-Za-z])[A-Za-z]\s?$")
+_ADDED = re.compile(r"[\d)\]}=]\s?$|(?<![A-Za-z])[a-z]\s?$")
 """Before a plus sign that adds."""
 _AMERICAN = re.compile(r"(?<![A-Za-z0-9_.$/+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}(?![A-Za-z0-9_-]|\.\d)")
 _LINK = r"(?:[\s:#=.,'\"()\[\]*_-]{0,4}(?:numbers?|no|nr|num|is|are|at|on|to|me|us|him|her|them|or|my|your|our|home|work|office|cell|mobile|und|unter|ist|es|al|est|au|è|é|号码|號碼|号|為|为|是|番号|번호|는|은|का|नंबर|है)){0,5}"
