@@ -65,6 +65,11 @@ class Ran(Frozen):
 class Sandbox(Protocol):
     """Runs programs, each in a fresh sandbox; as many at a time as there are cores."""
 
+    @property
+    def used(self) -> str:
+        """The tier, once somebody has asked for it: for the manifest. Empty before."""
+        ...
+
     async def tier(self) -> str:
         """What kind of sandbox this machine gives, in words; probed once.
 

@@ -95,7 +95,7 @@ class Publisher:
         return Published(accepted=result["accepted"], measures=measures, files=tuple(result["files"]), misses=tuple(self._misses(measures)))
 
     def _job(self, session: Session, status: Status, message: str) -> dict[str, Any]:
-        recipe = self.recipe
+        recipe, sandbox = self.recipe, session.pump.flow.shared.sandbox.used
         return {
             "ledger": str(self.out.ledger),
             "out": str(self.out.path),
@@ -112,7 +112,7 @@ class Publisher:
             "recipe": recipe.model_dump(mode="json"),
             "fingerprint": fingerprint(recipe),
             "seed": recipe.seed,
-            "versions": {"datalchemy": __version__, "python": sys.version.split()[0]},
+            "versions": {"datalchemy": __version__, "python": sys.version.split()[0], **({"sandbox": sandbox} if sandbox else {})},
             "status": status,
             "message": message,
             "totals": {

@@ -52,7 +52,7 @@ class NotData:
         return False
 
     def __getattr__(self, name: str) -> Any:
-        raise Stop("unsupported", f"the tests use {name} of an object of type {self.kind}")
+        raise AttributeError(f"{name} of an object of type {self.kind}, which is no data")
 
     def __repr__(self) -> str:
         return f"<{self.kind}: no data>"
@@ -72,6 +72,8 @@ class Calls:
         def stand_in(*args: Any, **named: Any) -> Any:
             self.made += 1
             arguments = list(args)
+            if any(isinstance(one, NotData) or hasattr(one, "__next__") for one in arguments):
+                raise TypeError(f"{name} is given something that is no data")  # the candidate must not bring about an abstention
             try:
                 reply = loads(self.session.call({"name": name, "args": arguments, "named": named, "after": True}, self.deadline))
             except ValueError as error:
@@ -170,7 +172,11 @@ def run_checks(task: dict[str, Any], rest: dict[str, Any], tell: Any, session: A
 def one_test(text: str, rest: dict[str, Any], names: dict[str, Any], calls: Calls) -> str:
     try:
         space: dict[str, Any] = {"__name__": "tests", **names}
-        exec(rest["prompt"], space)  # noqa: S102 (in the sandbox)
+        try:
+            prompt = compile(rest["prompt"], "prompt.py", "exec", dont_inherit=True)
+        except SyntaxError:  # it ends with the head of the function
+            prompt = compile(rest["prompt"].rstrip() + "\n    pass\n", "prompt.py", "exec", dont_inherit=True)
+        exec(prompt, space)  # noqa: S102 (in the sandbox)
         if rest["entry"]:
             space[rest["entry"]] = space["candidate"] = calls.function(rest["entry"])
         test = compile(rest["setup"] + "\n" + text, "tests.py", "exec", dont_inherit=True)

@@ -20,6 +20,7 @@ from ..core.errors import DatalchemyError
 from ..core.home import home
 from ..core.plug import build
 from ..engine.store import ResponseStore
+from ..eval.sandbox.local import ADVICE, probed
 from .terminal import one_line, size
 
 OLDEST = 1_767_225_600
@@ -45,7 +46,7 @@ def checks() -> Iterator[Check]:
     yield _disk()
     yield _store()
     yield _uvloop()
-    yield _bubblewrap()
+    yield _sandbox()
     yield _ember()
 
 
@@ -111,10 +112,10 @@ def _uvloop() -> Check:
     return Check("ok" if version else "warn", "uvloop", version or "not there", "runs work without it, at a higher cost a call")
 
 
-def _bubblewrap() -> Check:
-    path = shutil.which("bwrap")
-    advice = "only needed by filters that run code; they refuse to start without it (package `bubblewrap`, Linux)"
-    return Check("ok" if path else "warn", "bubblewrap", path or "not there", advice)
+def _sandbox() -> Check:
+    found = probed()
+    advice = f"only needed by filters that run code, which refuse to start without it: {ADVICE}"
+    return Check("ok" if found.tier.startswith("A") else "warn", "sandbox", found.tier or f"none: {found.why}", advice)
 
 
 def _ember() -> Check:

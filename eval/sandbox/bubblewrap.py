@@ -71,7 +71,10 @@ def _mounts(interpreter: Interpreter) -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), name)
         elif path.is_dir():
             yield from ("--ro-bind", name, name)
-    yield from ("--dir", "/proc", "--dev", "/dev")
+    yield from ("--dir", "/proc")
+    # not --dev: that is a memory file system without a size, with terminals in it
+    for device in ("/dev/null", "/dev/urandom"):
+        yield from ("--dev-bind", device, device)
     # each --size is that of the next --tmpfs alone
     yield from ("--size", str(16 << 20), "--tmpfs", "/tmp", "--size", str(32 << 20), "--tmpfs", "/box", "--chdir", "/box")  # noqa: S108
 
@@ -79,8 +82,8 @@ def _mounts(interpreter: Interpreter) -> Iterator[str]:
 def _files(program: Program, fds: list[int]) -> Iterator[str]:
     for name, fd in zip(program.files, fds, strict=True):
         yield from ("--perms", "0444", "--file", str(fd), f"/box/{name}")
-    # / and /dev are tmpfs too, without a size: nothing may be written there
-    yield from ("--remount-ro", "/dev", "--remount-ro", "/")
+    # / is in memory too, without a size: nothing may be written there
+    yield from ("--remount-ro", "/")
 
 
 @contextmanager

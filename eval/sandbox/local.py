@@ -59,6 +59,12 @@ class LocalSandbox:
         self._running: set[Event] = set()
         self._users: list[int] = []
         self._lock = Lock()
+        self._used = ""
+
+    @property
+    def used(self) -> str:
+        """See `core.sandbox.Sandbox`."""
+        return self._used
 
     async def __aenter__(self) -> Self:
         return self
@@ -102,6 +108,7 @@ class LocalSandbox:
         found = await asyncio.to_thread(probed, self._kinds)
         if found.room is None:
             raise RecipeError(f"no_sandbox: code cannot be run safely on this machine, so it is not run at all: {found.why}. {ADVICE}")
+        self._used = found.tier
         return found
 
     def _pool(self) -> ThreadPoolExecutor:

@@ -206,7 +206,7 @@ def test_models_probes() -> None:
 def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setattr(checkup, "_ember", lambda: checkup.Check("ok", "ember", "left out here"))
     told = call("doctor").stdout
-    assert all(f"  {what}" in told for what in ("python", "cores", "memory", "clock", "disk", "store", "uvloop", "bubblewrap", "ember"))
+    assert all(f"  {what}" in told for what in ("python", "cores", "memory", "clock", "disk", "store", "uvloop", "sandbox", "ember"))
     blocked = home / "file"
     blocked.write_text("")
     monkeypatch.setenv("DATALCHEMY_HOME", str(blocked / "home"))

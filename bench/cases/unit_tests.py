@@ -1,0 +1,65 @@
+"""unit_tests: candidates through the sandbox; small problems with right, wrong and cheating programs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from datalchemy.core.record import Conversation, Record, assistant, user
+from gauge import Line, above, plain, rate, scored, verdicts
+
+PROBLEMS = Path(__file__).parents[1] / "data" / "unit_tests.jsonl"
+CHEATS = Path(__file__).parents[2] / "tests" / "eval" / "code_cheats.py"
+
+
+def speed() -> Iterator[Line]:
+    yield Line("cores of this machine, and load when it began", f"{os.cpu_count()}, {os.getloadavg()[0]:.1f}")
+    code = "def double(x):\n    # candidate {0}\n    return x * 2\n"
+    asserts = ["assert double(2) == 4", "assert double(5) == 10", "assert double(0) == 0"]
+    calls = [_record(code.format(i), asserts, i) for i in range(400)]
+    yield above("400 candidates, three asserts each", rate({"use": "unit_tests"}, calls, warm=20), 120)
+    check = {"entry_point": "double", "test": "def check(f):\n" + "".join(f"    assert f({n}) == {2 * n}\n" for n in range(5))}
+    yield plain(
+        "200 candidates, a test function each",
+        rate({"use": "unit_tests"}, [_record(code.format(i), check, i) for i in range(200)], warm=20),
+    )
+    programs = {"inputs": ["2\n", "5\n", "0\n"], "outputs": ["4\n", "10\n", "0\n"]}
+    reads = [_record(f"print(int(input()) * 2)  # {i}\n", programs, i) for i in range(200)]
+    yield plain("200 candidates, three programs with stdin each", rate({"use": "unit_tests"}, reads, warm=20))
+
+
+def accuracy() -> Iterator[Line]:
+    rows = [json.loads(line) for line in PROBLEMS.read_text().splitlines()]
+    labelled = [
+        (_record(code, row["tests"], f"{row['name']} {label} {i}"), label == "right")
+        for row in rows
+        for label in ("right", "wrong")
+        for i, code in enumerate(row[label])
+    ]
+    found = [
+        verdict.score == 1.0 for verdict in verdicts({"use": "unit_tests", "timeout_s": 2, "total_s": 4}, [one for one, _ in labelled])
+    ]
+    score = scored(found, [right for _, right in labelled])
+    yield above(f"{len(rows)} problems, {score.n} programs, accuracy", score.accuracy, 1.0, "")
+    cheats = _cheats()
+    tried = [_record(code, json.loads(tests), name) for tests in cheats.TESTS.values() for name, code in cheats.CHEATS.items()]
+    passed = sum((verdict.score or 0) > 0 for verdict in verdicts({"use": "unit_tests", "timeout_s": 1, "total_s": 1.5}, tried))
+    yield Line(f"{len(tried)} cheating programs, scored above 0", str(passed), "0", passed == 0)
+
+
+def _record(code: str, tests: Any, origin: Any) -> Record:
+    turns = (user("Write the program."), assistant(f"```python\n{code}\n```"))
+    return Record(content=Conversation(messages=turns), tests=json.dumps(tests), origin=str(origin))
+
+
+def _cheats() -> Any:
+    """The corpus that the tests use."""
+    spec = importlib.util.spec_from_file_location("code_cheats", CHEATS)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
