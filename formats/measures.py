@@ -19,6 +19,7 @@ REASONS = 400
 """Distinct reasons that are counted apart; further ones are counted together."""
 CLIP = 6000
 """Characters of a sample's text that a report shows."""
+WITHHELD = "(not shown: it holds personal data or secrets)"
 
 
 NAMES = (
@@ -231,9 +232,17 @@ def _sample(settled: Any, body: Body, note: Any) -> Sample:
     labels = dict(list(body.get("labels", {}).items())[:12])
     answer = body.get("answer")
     reason = _clip(settled.reason, 400) if settled.reason else ""
+    if _private(settled.filter or "", verdicts):
+        shown, answer, labels = [("text", WITHHELD, None)], None, {}
     return Sample(
         settled.id, settled.stage, settled.strategy, settled.filter, reason, settled.score, shown, _clip(answer, 400), labels, verdicts
     )
+
+
+def _private(refused_by: str, verdicts: list[Body]) -> bool:
+    """Whether the filter `privacy` found something in it: the report is handed on, and must not show it."""
+    found = [refused_by, *(str(verdict["by"]) for verdict in verdicts if verdict["outcome"] != "keep")]
+    return any(by.partition("#")[0] == "privacy" for by in found)
 
 
 def _calls(message: Body) -> str:

@@ -131,3 +131,14 @@ def test_what_was_replaced_is_in_no_file_of_the_set(kit: Any, monkeypatch: pytes
         held = [file.name for file in files if b"canary" in file.read_bytes()]
         assert (out / "train.jsonl").stat().st_size
         assert bool(held) is not kept, held
+
+
+@pytest.mark.parametrize("enforce", [True, False])
+def test_the_report_shows_no_record_in_which_personal_data_was_found(enforce: bool, kit: Any) -> None:
+    teacher = {"function": lambda request, seed: "Write to kk77canary@quillmark.io."}
+    for filters, shown in (([{"use": "privacy", "enforce": enforce}], False), ([{"use": "length", "max_paragraph_chars": 1}], True)):
+        out = kit.out.parent / str(shown)
+        kit.run(kit.recipe(seeds=3, filters=filters, teacher=teacher, out=out))
+        for name in ("report.html", "README.md", "manifest.json"):
+            assert (b"kk77canary@" in (out / name).read_bytes()) is (shown and name == "report.html")
+        assert (b"not shown: it holds personal data" in (out / "report.html").read_bytes()) is not shown
