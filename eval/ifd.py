@@ -14,6 +14,7 @@ from ..core.backend import Capability, Model
 from ..core.errors import Rejected
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Message, PlainText, Record, Verdict, user
+from ..core.think import CLOSE, OPEN
 from ._parts import shown, split_message
 
 DEFAULT_CONTEXT = 1024
@@ -70,7 +71,7 @@ class Ifd(Filter):
     max_tokens: int | None = Field(default=None, ge=32)
     """Of a pass; the answer is cut to fit, the same in both. Absent: the model's context."""
     thinking: bool = False
-    """Whether the answer includes what was thought before it."""
+    """Whether the answer includes what was thought before it, in `<think>` tags: for a model that thinks itself."""
     on_abstain: Literal["keep", "refuse"] = "refuse"
     """What happens to a record that cannot be judged: no answer, a short one, a question that leaves no room for it."""
 
@@ -171,7 +172,9 @@ def _answer(record: Record, thinking: bool) -> str:
     if record.response is None or isinstance(record.content, PlainText):
         return ""
     reasoning, answer = split_message(record.response)
-    return f"{reasoning.strip()}\n\n{answer.strip()}".strip() if thinking else answer.strip()
+    if not thinking or not reasoning.strip():
+        return answer.strip()
+    return f"{OPEN}\n{reasoning.strip()}\n{CLOSE}\n\n{answer.strip()}".strip()
 
 
 def _loss(logprobs: Sequence[float | None], tokens: int) -> float | None:
