@@ -56,6 +56,11 @@ class Tools(Protocol):
         ...
 
     @property
+    def run(self) -> str:
+        """The recipe's name: what an index that outlives the run knows the run by when it is resumed or repeated."""
+        ...
+
+    @property
     def workers(self) -> Workers: ...
 
     @property

@@ -39,7 +39,7 @@ async def open_tools(recipe: FilterRecipe, stack: AsyncExitStack, folder: Path |
         )
     workers = await stack.enter_async_context(WorkerPool())
     sandbox = await stack.enter_async_context(LocalSandbox())
-    return Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers)
+    return Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, run=recipe.name)
 
 
 async def open_askers(

@@ -222,7 +222,9 @@ async def _open(
         gates: dict[str, Gate] = {}
         workers = await stack.enter_async_context(WorkerPool())
         sandbox = await stack.enter_async_context(LocalSandbox())
-        shared = Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, gates)
+        shared = Shared(
+            recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, gates, recipe.name
+        )
         plan = await open_plan(recipe, shared, gates, stack)
         tally = Tally(plan.names)
         tally.resume(reader.counts(), reader.reasons())

@@ -37,6 +37,8 @@ class Shared:
     askers: Mapping[str, Asker]
     gates: Mapping[str, Gate] = field(default_factory=dict)
     """Filters that a strategy may judge with: those of the last stage that are neither ordered nor closing."""
+    run: str = ""
+    """The recipe's name."""
 
 
 Memo = dict[tuple[int, str], tuple[Record, Verdict]]
@@ -68,6 +70,10 @@ class Toolbox:
     @property
     def language(self) -> str:
         return self._shared.language
+
+    @property
+    def run(self) -> str:
+        return self._shared.run
 
     @property
     def workers(self) -> Workers:

@@ -58,10 +58,11 @@ class Bloom:
         """Beyond the capacity another filter of the same size is begun, and the error of each adds up."""
         import numpy as np
 
-        for part in np.split(places, [self.capacity - self._count] if self._count + len(places) > self.capacity else []):
+        while len(places):
             if self._count >= self.capacity:
                 self._filters.append(self._empty())
                 self._count = 0
+            part, places = np.split(places, [self.capacity - self._count])
             np.bitwise_or.at(self._filters[-1], (part >> 3).reshape(-1), np.left_shift(1, (part & 7).reshape(-1)).astype(np.uint8))
             self._count += len(part)
 

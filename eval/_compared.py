@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from typing import Literal
 
 from ..core.record import PlainText, Record
@@ -23,3 +24,11 @@ def compared(record: Record, by: By) -> str:
 def numbers(text: str) -> tuple[str, ...]:
     """All numbers of a text, sorted; `1,000` is `1000`. Two problems whose numbers differ are two problems."""
     return tuple(sorted(found.replace(",", "").lstrip("0") or "0" for found in _NUMBER.findall(text)))
+
+
+def name_of(record: Record) -> str:
+    """The record's id; of one with lone surrogates, which has none, a hash all the same."""
+    try:
+        return record.id
+    except ValueError:
+        return blake2b(repr((record.content, record.origin)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

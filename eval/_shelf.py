@@ -1,8 +1,8 @@
 """What an index of duplicates remembers, in SQLite: for one opening (a temporary file), or by name for every run to come.
 
 A named index is a file HOME/indexes/NAME/KIND.db that several runs may use at the same time: each batch is one transaction, which
-first reads what the others have put in. A record that comes again under its own id (a run that is resumed or repeated) is
-the record itself, once an opening, and no twin. What indexes depend on is stored with them; another scheme is refused.
+first reads what the others have put in. A record that comes again under its own id in a recipe of the same name (a run that
+is resumed or repeated) is the record itself, once an opening, and no twin. What indexes depend on is stored with them; another scheme is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME_PATTERN = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$"
 """Of the names of indexes; `""` is none."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, record TEXT NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, run TEXT NOT NULL, record TEXT NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL);
 """
 _BY_RECORD = "CREATE INDEX IF NOT EXISTS by_record ON entries (record);"
 _BY_KEYS = "CREATE INDEX IF NOT EXISTS by_keys ON entries (keys);"
@@ -42,8 +42,9 @@ class Entry(NamedTuple):
 class Shelf:
     """Entries, numbered from 0 as they were kept. Not for two threads at once."""
 
-    def __init__(self, name: str, kind: str, scheme: Mapping[str, Any], *, by_keys: bool = False) -> None:
+    def __init__(self, name: str, kind: str, scheme: Mapping[str, Any], *, run: str = "", by_keys: bool = False) -> None:
         self.name = name
+        self._run = run
         self._by_keys = by_keys
         """Whether entries are looked up here, by `found`; else whoever opens it reads them all and looks them up himself."""
         self._indexes = _BY_RECORD + (_BY_KEYS if by_keys else "")
@@ -59,7 +60,7 @@ class Shelf:
     def _opened(self) -> sqlite3.Connection:
         if self._place is None:
             db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-            db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
+            db.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;" + _TABLES)
             return db
         self._place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         db = sqlite3.connect(self._place, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
@@ -92,10 +93,15 @@ class Shelf:
         """One transaction; gives the entries that are new since the last one (of other openings)."""
         with self._mapped():
             self._db.execute("BEGIN IMMEDIATE" if self.name else "BEGIN")
+            last = self.last
             try:
-                yield self._news()
+                news = self._news()
+                last = self.last
+                yield news
             except BaseException:
                 self._db.execute("ROLLBACK")
+                self.last = last
+                del self._mine[last + 1 :]
                 raise
             self._db.execute("COMMIT")
 
@@ -120,8 +126,8 @@ class Shelf:
 
     def put(self, entries: Iterable[tuple[str, bytes, bytes]]) -> list[int]:
         """Keep records (id, keys, body) within a batch; their numbers."""
-        rows = [(self.last + at, *entry) for at, entry in enumerate(entries, 1)]
-        self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", rows)
+        rows = [(self.last + at, self._run, *entry) for at, entry in enumerate(entries, 1)]
+        self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", rows)
         self.last += len(rows)
         if self.name:
             for row in rows:
@@ -137,10 +143,10 @@ class Shelf:
         return Entry(*row) if row else None
 
     def again(self, record: str) -> bool:
-        """Whether this is a record that an earlier opening kept, met for the first time in this one."""
+        """Whether this is a record that an earlier opening of the same run kept, met for the first time in this one."""
         if not self.name:
             return False
-        numbers = [number for (number,) in self._db.execute("SELECT number FROM entries WHERE record = ?", (record,))]
+        numbers = [number for (number,) in self._db.execute("SELECT number FROM entries WHERE record = ? AND run = ?", (record, self._run))]
         for number in numbers:
             if number >= len(self._mine) or not self._mine[number]:
                 self._claim(number)

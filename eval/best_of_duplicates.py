@@ -14,7 +14,7 @@ from ..core.record import Record, Verdict
 from ._best import By as Measure
 from ._best import best_first, checked, named, values
 from ._clusters import clusters
-from ._compared import By, compared, numbers
+from ._compared import By, compared, name_of, numbers
 from ._finished import finished
 from ._shingles import Scheme, jaccard, sketches
 
@@ -72,7 +72,7 @@ class BestOfDuplicates(Filter):
             sets = sketches([texts[at] for at in (best, *others)], scheme)
             verdicts[best] = Verdict(by=self.part_name(), outcome="keep", evidence={"group": len(group)})
             for at, sketch in zip(others, sets[1:], strict=True):
-                verdicts[at] = self._worse(records[best].id, jaccard(sketch.shingles, sets[0].shingles), len(group))
+                verdicts[at] = self._worse(name_of(records[best]), jaccard(sketch.shingles, sets[0].shingles), len(group))
         return verdicts
 
     def _alone(self, text: str) -> Verdict:

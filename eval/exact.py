@@ -16,7 +16,7 @@ from pydantic import Field
 from ..core.errors import StorageError
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
-from ._compared import By, compared
+from ._compared import By, compared, name_of
 from ._finished import finished
 from ._shelf import NAME_PATTERN, Shelf
 
@@ -44,7 +44,7 @@ class Exact(Filter):
     @asynccontextmanager
     async def open(self, tools: Tools) -> AsyncGenerator[Judge]:
         one = asyncio.Lock()
-        with closing(_Lasting(self.index, self.by) if self.index else _Index()) as index:
+        with closing(_Lasting(self.index, self.by, tools.run) if self.index else _Index()) as index:
 
             async def judge(records: Sequence[Record]) -> Sequence[Verdict]:
                 if isinstance(index, _Index):
@@ -63,7 +63,7 @@ class Exact(Filter):
         text = _BLANK.sub(" ", unicodedata.normalize("NFKC", compared(record, self.by)).casefold()).strip()
         if not text:
             return Verdict(by=self.part_name(), outcome="abstain", reason=f"nothing_to_compare: no {self.by} text")
-        first = index.first(text, record.id)
+        first = index.first(text, name_of(record))
         if first is None:
             return Verdict(by=self.part_name(), outcome="keep")
         return Verdict(by=self.part_name(), outcome="refuse", reason=f"duplicate: of {first}", evidence={"of": first})
@@ -98,8 +98,8 @@ class _Index:
 class _Lasting:
     """The same under a name, for every run to come."""
 
-    def __init__(self, name: str, by: str) -> None:
-        self.shelf = Shelf(name, "exact", {"scheme": "nfkc-casefold/1", "by": by}, by_keys=True)
+    def __init__(self, name: str, by: str, run: str) -> None:
+        self.shelf = Shelf(name, "exact", {"scheme": "nfkc-casefold/1", "by": by}, run=run, by_keys=True)
 
     def first(self, text: str, record: str) -> str | None:
         """As of `_Index`; None, too, for a record that an earlier opening remembered."""

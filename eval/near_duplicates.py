@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._bloom import Bloom
-from ._compared import By, compared, numbers
+from ._compared import By, compared, name_of, numbers
 from ._finished import finished
 from ._shelf import NAME_PATTERN, Shelf
 from ._shingles import Scheme, sketches
@@ -67,7 +67,11 @@ class NearDuplicates(Filter):
     @asynccontextmanager
     async def open(self, tools: Tools) -> AsyncGenerator[Judge]:
         one = asyncio.Lock()
-        shelf = None if self.bloom else Shelf(self.index, "near_duplicates", {**self.scheme.told(), "by": self.by, "numbers": self.numbers})
+        shelf = (
+            None
+            if self.bloom
+            else Shelf(self.index, "near_duplicates", {**self.scheme.told(), "by": self.by, "numbers": self.numbers}, run=tools.run)
+        )
         try:
             index = Bloom(self.bloom, self.bands, self.bloom_error) if shelf is None else await self._indexed(shelf)
 
@@ -87,7 +91,7 @@ class NearDuplicates(Filter):
         texts = [compared(record, self.by) for record in records]
         read = sketches(texts, self.scheme)
         items = [
-            Item(record.id, sketch, _signs(text) if self.numbers == "agree" else b"")
+            Item(name_of(record), sketch, _signs(text) if self.numbers == "agree" else b"")
             for record, sketch, text in zip(records, read, texts, strict=True)
         ]
         some = [at for at, item in enumerate(items) if len(item.sketch.shingles)]

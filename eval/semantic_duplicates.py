@@ -15,7 +15,7 @@ from ..core.errors import RecipeError
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._calibration import calibrated, unit
-from ._compared import By, compared, numbers
+from ._compared import By, compared, name_of, numbers
 from ._finished import finished
 from ._shelf import NAME_PATTERN, Shelf
 from ._twins import Twin
@@ -65,7 +65,7 @@ class SemanticDuplicates(Filter):
     @asynccontextmanager
     async def open(self, tools: Tools) -> AsyncGenerator[Judge]:
         one, encoder, cutter = asyncio.Lock(), tools.model(self.encoder), _cutter(self.without)
-        shelf = Shelf(self.index, "semantic_duplicates", {"by": self.by, "numbers": self.numbers, "without": self.without})
+        shelf = Shelf(self.index, "semantic_duplicates", {"by": self.by, "numbers": self.numbers, "without": self.without}, run=tools.run)
         try:
             if self.index:
                 await self._same_encoder(shelf, encoder)
@@ -77,7 +77,9 @@ class SemanticDuplicates(Filter):
                 some = [at for at, text in enumerate(texts) if text.strip()]
                 async with one:
                     vectors = await encoder.embed([texts[at] for at in some]) if some else []
-                    twins = await finished(asyncio.to_thread(self._twins, [(records[at].id, texts[at]) for at in some], vectors, index))
+                    twins = await finished(
+                        asyncio.to_thread(self._twins, [(name_of(records[at]), texts[at]) for at in some], vectors, index)
+                    )
                 found = dict(zip(some, twins, strict=True))
                 return [self._verdict(found.get(at, "nothing"), enough) for at in range(len(records))]
 

@@ -31,6 +31,7 @@ class FilterTools:
     language: str = "en"
     models: Mapping[str, Any] = field(default_factory=dict)
     seed: str = "0"
+    run: str = ""
 
     def model(self, name: str) -> Any:
         return self.models[name]
