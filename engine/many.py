@@ -32,8 +32,10 @@ async def embed(asker: Asker, texts: Sequence[str]) -> Sequence[Vector]:
     if not texts:
         return []
     if not asker.endpoint.stored:
-        asker.sends += 1
-        return await asker.guard.embed(texts)
+        most = max(1, asker.endpoint.most_items())
+        parts = [texts[at : at + most] for at in range(0, len(texts), most)]
+        asker.sends += len(parts)
+        return [vector for part in await asyncio.gather(*map(asker.guard.embed, parts)) for vector in part]
 
     async def send(requests: list[Request]) -> list[Reply]:
         vectors = await asker.guard.embed([str(request.prompt) for request in requests])
@@ -125,14 +127,14 @@ async def _pay(asker: Asker, wanted: dict[bytes, Request], mine: Flights, send: 
 async def _call(asker: Asker, requests: list[Request], send: Send) -> list[Reply]:
     """Within the budget, counted, and checked."""
     most = sum(map(most_prompt_tokens, requests)) if asker.purse.binds else 0
-    cost = dollars(Usage(prompt_tokens=most), asker.endpoint.price)
+    cost = dollars(Usage(prompt_tokens=most), asker.endpoint.effective_price)
     await asker.purse.reserve(most, cost)
     asker.sends += 1
     usage, paid = Usage(), 0.0
     try:
         replies = await send(requests)
         usage = sum((reply.usage for reply in replies), Usage())
-        paid = dollars(usage, asker.endpoint.price)
+        paid = dollars(usage, asker.endpoint.effective_price)
     finally:
         asker.purse.settle(most, cost, usage, paid)
     asker.spending.calls += len(replies)

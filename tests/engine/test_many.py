@@ -139,6 +139,9 @@ async def test_an_endpoint_whose_answers_are_not_worth_storing_is_asked_as_it_is
     await model.embed(["a"] * 3)
     await model.embed(["a"])
     assert server.calls == [["a"] * 3, ["a"]]
+    small, _ = await place.model(server, Near(most=2))
+    assert await small.embed(["a", "bb", "ccc"]) == [[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]]
+    assert server.calls[2:] == [["a", "bb"], ["ccc"]]
     assert asker.store.stats()["responses"] == 0
 
 
