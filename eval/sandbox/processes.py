@@ -69,8 +69,12 @@ class _Watch:
         self._input = memoryview(stdin)
         self._most = {"out": limits.stdout_kb << 10, "err": limits.stderr_kb << 10}
         self._selector = selectors.DefaultSelector()
-        self._ended = os.pidfd_open(process.pid)
-        self._selector.register(self._ended, selectors.EVENT_READ, "end")
+        self._process = process
+        try:
+            self._ended = os.pidfd_open(process.pid)
+            self._selector.register(self._ended, selectors.EVENT_READ, "end")
+        except OSError:  # forbidden in some containers: its end is then noticed at the next tick
+            self._ended = -1
         for pipe, events, name in (
             (process.stdin, selectors.EVENT_WRITE, "in"),
             (process.stdout, selectors.EVENT_READ, "out"),
@@ -88,6 +92,8 @@ class _Watch:
                 self.timed_out = True
                 return
             if any(self._step(key) for key, _ in self._selector.select(min(left, TICK_S))):
+                return
+            if self._ended < 0 and self._process.poll() is not None:
                 return
 
     def drain(self, deadline: float) -> None:
@@ -138,4 +144,5 @@ class _Watch:
 
     def close(self) -> None:
         self._selector.close()
-        os.close(self._ended)
+        if self._ended >= 0:
+            os.close(self._ended)

@@ -43,6 +43,27 @@ async def python(room: LocalSandbox, code: str, stdin: bytes = b"", files: dict[
     return await room.run(program)
 
 
+FORBIDDEN = """
+import asyncio, ctypes, os, struct
+from datalchemy import judge
+from datalchemy.eval.sandbox import local, seccomp
+
+_, arch, clone, _ = seccomp.MACHINES[os.uname().machine]
+unshare, pidfd_open = seccomp.DENIED["unshare"][seccomp.MACHINES[os.uname().machine][0]], 434
+words = [(0x20, 0, 0, 0), (0x15, 0, 1, 435), (6, 0, 0, 0x50000 | 38), (0x15, 0, 1, unshare), (6, 0, 0, 0x50001), (0x15, 0, 1, pidfd_open)]
+words += [(6, 0, 0, 0x50001), (0x15, 0, 3, clone), (0x20, 0, 0, 16), (0x45, 0, 1, 0x7E020000), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000)]
+code = b"".join(struct.pack("HBBI", *word) for word in words)
+body = ctypes.create_string_buffer(code, len(code))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, struct.pack("HxxxxxxP", len(words), ctypes.addressof(body)), 0, 0) == 0, ctypes.get_errno()
+print(local.probed().tier.split(",")[0])
+answer = {"prompt": "?", "response": "def f(x): return x", "tests": '["assert f(1) == 1", "assert set([f(2)]) == set([2])"]'}
+print(judge([answer], ["unit_tests"])[0].score)
+"""
+"""A process in which namespaces cannot be made, as under Docker's default profile."""
+
+
 def strangers() -> set[int]:
     """Processes of the sandboxes' users, who exist for nothing else."""
     return {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if owner(pid) >= local.FIRST_USER}
@@ -343,6 +364,13 @@ class TestTheTier:
         code += "async def f():\n    async with local.LocalSandbox(): pass\nasyncio.run(f())\nprint(local.probed.cache_info().misses)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout) == 0
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="tier B needs root")
+    def test_where_a_container_forbids_namespaces_tier_b_is_taken(self) -> None:
+        if probed("A").room is None:
+            pytest.skip(f"no bubblewrap here: {probed('A').why}")
+        done = subprocess.run([sys.executable, "-c", FORBIDDEN], capture_output=True, text=True, check=False)
+        assert done.stdout.splitlines() == ["B: Landlock", "1.0"], done.stderr
 
     def test_the_filter_is_whole_on_each_machine_that_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for machine in seccomp.MACHINES:
