@@ -79,6 +79,20 @@ LANGUAGES = {
 """ISO 639 codes by the script they are written in; all of them are known to the language model."""
 
 
+_RIVALS = {
+    "latin": "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms nb nl nn no pl pt ro sk sl sq sv sw tl tr vi",
+    "cyrillic": "be bg kk mk ru sr uk",
+    "arabic": "ar fa ps ur",
+    "devanagari": "hi mr ne",
+}
+"""Languages that a clause in the same script is looked for in: the widely used ones, as each further one adds to what chance finds."""
+
+
+def rivals(language: str) -> list[str]:
+    """Other languages in the scripts of this one whose clauses are looked for."""
+    return [code for script in sorted(scripts_of(language)) for code in _RIVALS.get(script, "").split() if code != language]
+
+
 class Span(NamedTuple):
     """A run of words in one foreign script."""
 

@@ -67,7 +67,7 @@ def test_shuffled_english_is_found_and_the_same_in_order_is_not() -> None:
         rng.shuffle(words)
         found += said(" ".join(words)) == "word_order"
         assert said(" ".join(words), order=False) == "keep"
-    assert found >= 45
+    assert found >= 40
 
 
 def test_the_table_knows_words_from_noise() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from datalchemy.core.errors import PartError, WorkerFault
 from datalchemy.core.record import Conversation, Message, Record, Verdict
-from datalchemy.eval import _prose
+from datalchemy.eval import _language_worker, _prose
 from datalchemy.eval.language import Language
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -79,6 +79,49 @@ async def test_a_foreign_sentence_in_the_middle_is_found(judge: Judge, reply: Re
 async def test_a_clause_within_a_long_sentence_is_found(judge: Judge, reply: Reply) -> None:
     text = "So we add the two numbers and get twelve and then we see that und danach teilen wir das Ergebnis noch einmal durch drei und addieren sieben"
     assert word((await judge(Language(), [reply(text)]))[0]) == "mixed_language"
+
+
+CLAUSES = {
+    "de": "und danach teilen wir das Ergebnis durch drei",
+    "fr": "donc la réponse doit être plus petite",
+    "es": "porque la suma de los dos es par",
+    "it": "quindi la risposta deve essere più piccola",
+    "nl": "omdat de som van de twee even is",
+}
+
+
+@pytest.mark.parametrize(("language", "clause"), CLAUSES.items())
+@pytest.mark.parametrize("joint", [", ", " ", " — "])
+async def test_switches_within_a_sentence_are_found_word_by_word(
+    judge: Judge, reply: Reply, language: str, clause: str, joint: str
+) -> None:
+    """No punctuation mark tells where the other language starts, and none is needed."""
+    text = (
+        joint.join(["We add the two numbers", clause, "so that leaves only three of them $x = 3$", "which is what we wanted to show"]) + "."
+    )
+    (verdict,) = await judge(Language(target="en"), [reply(text)])
+    assert (word(verdict), verdict.evidence["language"]) == ("mixed_language", language)
+    assert len(set(clause.split()) & set(verdict.evidence["found"][0]["text"].split())) >= len(clause.split()) - 2
+    assert 0.5 < verdict.score < 0.9
+    assert word((await judge(Language(target="en", clauses=False), [reply(text)]))[0]) in ("keep", "mixed_language")
+    others = joint.join([CLAUSES[language], "we can divide both sides by four", CLAUSES[language].swapcase().lower()])
+    assert word((await judge(Language(target=language), [reply(others)]))[0]) in ("mixed_language", "wrong_language")
+
+
+def test_other_words_are_no_evidence() -> None:
+    """What made clauses of nothing: variables, one word said again and again, symbols, words across the end of a sentence."""
+    rivals = _prose.rivals("en")
+    for text in (
+        "y . Plug in x . Plug in x . x y z",
+        "kwargs kwargs kwargs kwargs",
+        "- - - Y Y - - -",
+        "QED. Olga has tacos.",
+        "",
+        "a",
+        "\ud800 \ud800 x",
+        "per capita",
+    ):
+        assert _language_worker.spans(text, "en", rivals, 12) == []
 
 
 @pytest.mark.parametrize("target", ["de", "fr", "es", "it", "nl", "pl", "vi"])
@@ -154,7 +197,7 @@ async def test_the_model_knows_every_target(tools: Any) -> None:
     for codes in _prose.LANGUAGES.values():
         for code in codes.split():
             question = {"target": code, "texts": ["a"]}
-            assert len(await tools.workers.call("datalchemy.eval._language_worker:identify", question, timeout_s=60)) == 1
+            assert len(await tools.workers.call("datalchemy.eval._language_worker:look", question, timeout_s=60)) == 1
 
 
 async def test_a_model_that_dies_is_an_abstention_and_a_missing_one_an_error(reply: Reply) -> None:
@@ -184,6 +227,8 @@ TEXTS = st.lists(
 async def test_any_text_gets_a_verdict(texts: list[tuple[str, str | None]]) -> None:
     class Guess:
         async def call(self, function: str, argument: Any, *, timeout_s: float) -> Any:
+            if "runs" in argument:
+                return [[("fr", 0, len(run.split()))] if len(run) % 3 == 0 else [] for run in argument["runs"]]
             return [("de" if len(text) % 2 else "en", 0.9, 0.001) for text in argument["texts"]]
 
     records = [Record(content=Conversation(messages=(Message(role="assistant", content=text, reasoning=how),))) for text, how in texts]
