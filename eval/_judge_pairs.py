@@ -66,13 +66,14 @@ class PairJudging(Judging):
         return (Record(content=pair),) if answer != good else (_against_a_bad_one(task, good),)
 
     async def judged(self, record: Record, tools: Tools) -> Verdict:
-        pair = self._pair(record)
+        pair = self.oversized(record) or self._pair(record)
         if isinstance(pair, Verdict):
             return pair
         if (longest := max(len(pair.task), len(pair.a), len(pair.b), len(pair.gold))) > self.max_chars:
             return self.verdict("abstain", f"too_long: {longest:,} characters, at most {self.max_chars:,}")
         if self.hollow(pair.a):
-            return self.verdict("refuse", "too_little_text: nothing but punctuation or phrases that promise an answer", 0.0)
+            text = "too_little_text: nothing but punctuation or phrases that promise an answer"
+            return self.verdict("refuse", text, 0.0, preferred="rejected")
         if self.hollow(pair.b):
             return self.verdict("keep", "", 1.0, preferred="chosen", why="the other one says nothing")
         if pair.a == pair.b:

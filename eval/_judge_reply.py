@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+from ._judge_text import legible
+from ._parts import shown
+
 T = TypeVar("T")
 Winner = Literal["a", "b", "tie"]
 
@@ -111,7 +114,7 @@ def criteria(least: int, most: int) -> Callable[[Mapping[str, Any]], list[tuple[
         for one in given if isinstance(given, list) else ():
             title, how = (one.get("title"), one.get("how", "")) if isinstance(one, dict) else (one, "")
             if isinstance(title, str) and isinstance(how, str) and _key(title):
-                found.setdefault(_key(title), (" ".join(title.split())[:80], " ".join(how.split())[:400]))
+                found.setdefault(_key(title), (shown(legible(title)), shown(legible(how), 400)))
         return list(found.values())[:most] if len(found) >= least else None
 
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, Self
 
@@ -76,6 +77,8 @@ class ScoreJudging(Judging):
 
     def shown(self, record: Record) -> Shown | Verdict:
         """What the judge sees, or the verdict that needs none: nothing there, too little, too much."""
+        if (huge := self.oversized(record)) is not None:
+            return huge
         gold = legible(record.answer or "") if self.reference else ""
         if isinstance(record.content, PlainText):
             seen = Shown("", legible(record.content.text), gold)
@@ -102,7 +105,7 @@ class ScoreJudging(Judging):
         values = {
             "task": seen.task, "answer": seen.answer, "gold": seen.gold, "low": str(low), "high": str(high),
             "rubric": "\n".join(f"- {one.name}: {legible(one.what)}" for one in self.rubric),
-            "names": ", ".join(f'"{name}": N' for name in weights),
+            "names": ", ".join(f"{json.dumps(name, ensure_ascii=False)}: N" for name in weights),
         }  # fmt: skip
         found = await self.ask(
             tools, model, "judge.score", values, scores(list(weights), low, high), path="score", schema=schema(scores=inner), sample=sample

@@ -10,7 +10,7 @@ from ..core.part import Tools
 from ..core.record import Message
 from ._parts import split_message
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _OPENER = re.compile(
     r"""(?:
       (?:final\s+|my\s+|full\s+)?(?:solution|answer|response|explanation|proof|conclusion|result|analysis|reasoning|verdict|output)(?:\s+is)?

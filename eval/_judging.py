@@ -14,7 +14,7 @@ from ..core import think
 from ..core.backend import Sampling
 from ..core.errors import BudgetExhausted
 from ..core.part import Filter, Judge, Tools
-from ..core.record import Message, Outcome, Record, Verdict
+from ..core.record import Message, Outcome, Preference, Record, Verdict
 from ._judge_calibration import Calibration, Labelled
 from ._judge_reply import last
 from ._judge_text import hollow, mark
@@ -28,6 +28,8 @@ T = TypeVar("T")
 VERIFIERS = ("math_answer", "unit_tests", "logic", "instructions", "json_schema", "tool_calls", "answer_tags")
 RULES = ("too_little_text", "judged_high_but_wrong")
 """Refusals that rest on no judge's word, and so need no trust in one."""
+THINKING_SHARE = 5
+"""How many times as long as `max_chars` a text may be together with the thinking in it."""
 RETRY_TEMPERATURE = 0.7
 """Of the second try: the same request at temperature 0 would bring the same unreadable reply."""
 
@@ -130,6 +132,15 @@ class Judging(Filter):
             return verdict
         reason = f"judged_high_but_wrong: {wrong.by} said {shown(wrong.reason) or 'refuse'}"
         return verdict.model_copy(update={"outcome": "refuse", "reason": reason})
+
+    def oversized(self, record: Record) -> Verdict | None:
+        """An abstention where a text is so long, thinking and all, that it is not even to be cleaned; looks at lengths alone."""
+        content = record.content
+        turns = (*record.messages, *content.rejected) if isinstance(content, Preference) else record.messages
+        longest = max((len(turn.text) for turn in turns), default=0) if turns else len(record.prompt)
+        if max(longest, len(record.answer or "")) <= self.max_chars * THINKING_SHARE:
+            return None
+        return self.verdict("abstain", f"too_long: {longest:,} characters, at most {self.max_chars:,} without thinking")
 
     def hollow(self, text: str) -> bool:
         return hollow(text, self.min_chars)

@@ -73,6 +73,8 @@ class Listwise(Judging):
     def _early(self, record: Record) -> Verdict | None:
         if record.response is None:
             return self.verdict("abstain", "nothing_to_judge: the record has no answer")
+        if (huge := self.oversized(record)) is not None:
+            return huge
         answer = self._answer(record)
         if (longest := max(len(answer), len(told(record.messages[:-1])))) > self.max_chars:
             return self.verdict("abstain", f"too_long: {longest:,} characters, at most {self.max_chars:,}")

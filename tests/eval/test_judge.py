@@ -137,6 +137,13 @@ async def test_nothing_too_little_and_too_much_to_judge(ask: Any, reply: Reply) 
     assert len(double.prompts) == 1
 
 
+@pytest.mark.parametrize("text", ["x" * 1_000_000, "\u202e" * 1_000_000, "a\x00" * 500_000, "<think>" * 200_000])
+async def test_a_megabyte_is_turned_away_by_its_length(ask: Any, reply: Reply, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datalchemy.eval._judge_scores.said", None)  # nothing reads the text
+    (verdict,) = await ask(PLAIN, [reply(text)], double := Double())
+    assert (verdict.outcome, word(verdict), double.prompts) == ("abstain", "too_long", [])
+
+
 async def test_a_question_is_judged_by_a_rubric_of_its_own(ask: Any) -> None:
     part = Judge(model="judge", rubric=[{"name": "clear", "what": "Is it a clear question?"}], canaries=False)
     (verdict,) = await ask(part, [Record(content=Conversation(messages=(user("What is 3 + 4, is it 7?"),)))], double := Double())
