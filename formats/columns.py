@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from ..core import think
 from ..core.backend import Reply
 from ..core.errors import RecipeError
-from ..core.record import Conversation, Media, Message, PlainText, Record, Role, ToolCall
+from ..core.record import Conversation, Media, Message, PlainText, Preference, Record, Role, ToolCall
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "instruction", "problem", "query", "input"),
@@ -28,8 +29,10 @@ RESPONSES: Mapping[str, tuple[str, ...]] = {
     "response": ("response", "completion", "output"),
     "reasoning": ("reasoning", "reasoning_content", "thinking"),
     "text": ("text", "document"),
+    "chosen": ("chosen",),
+    "rejected": ("rejected",),
 }
-"""Further ones, of records that are to be judged: they hold an answer, or are plain text."""
+"""Further ones, of records that are to be judged: they hold an answer, a better and a worse one, or are plain text."""
 
 ROLES: Mapping[str, Role] = {
     "user": "user",
@@ -76,7 +79,7 @@ class Columns:
             self.column["prompt"] = None
         elif self.column["prompt"]:
             self.column["messages"] = None
-        elif not self.column.get("text"):
+        elif not self.column.get("text") and not self._paired:
             raise RecipeError(f"no column of {where} looks like a prompt; {_listed(names)}", "seeds.fields")
         if self.column["prompt"] or self.column["messages"]:
             self.column["text"] = None
@@ -90,18 +93,19 @@ class Columns:
             raise BadRow(f"expected an object with columns, got {_named(row)}")
         if self.column.get("text"):
             return self._document(row)
+        if self._paired:
+            return self._pair(row)
         messages = self._messages(row)
         system = self._get(row, "system")
         if isinstance(system, str) and system and messages[0].role != "system":
             messages = (Message(role="system", content=system), *messages)
         messages += self._response(row)
-        fields = {self.renamed.get(name, name): value for name, value in row.items() if name not in self.used and _carried(name, value)}
         try:
             return Record(
                 content=Conversation(messages=messages, tools=_tools(self._get(row, "tools"))),
                 answer=_text(self._get(row, "answer"), self.column["answer"], raw),
                 tests=_text(self._get(row, "tests")),
-                fields=fields,
+                fields=self._fields(row),
             )
         except ValidationError as error:
             raise BadRow(_short(error)) from error
@@ -125,8 +129,37 @@ class Columns:
         text = self._get(row, "text")
         if not isinstance(text, str) or not text.strip():
             raise BadRow(f"no text in {self.column['text']!r}")
-        fields = {self.renamed.get(name, name): value for name, value in row.items() if name not in self.used and _carried(name, value)}
-        return Record(content=PlainText(text=text), fields=fields)
+        return Record(content=PlainText(text=text), fields=self._fields(row))
+
+    @property
+    def _paired(self) -> bool:
+        return bool(self.column.get("chosen") and self.column.get("rejected"))
+
+    def _pair(self, row: Mapping[str, Any]) -> Record:
+        """A better and a worse answer, as texts or as messages; without a prompt of its own it is what both begin with."""
+        prompt = self._messages(row) if self.column["prompt"] or self.column["messages"] else ()
+        chosen, rejected = (self._answer(row, name) for name in ("chosen", "rejected"))
+        if not prompt or chosen[: len(prompt)] == prompt:
+            shared = sum(
+                1 for _ in takewhile(lambda pair: pair[0] == pair[1] and pair[0].role != "assistant", zip(chosen, rejected, strict=False))
+            )
+            prompt, chosen, rejected = chosen[:shared], chosen[shared:], rejected[shared:]
+        if not prompt or not chosen or not rejected:
+            raise BadRow("a pair needs a prompt (a column of its own, or the turns that both begin with), and two answers")
+        answer = _text(self._get(row, "answer"), self.column["answer"])
+        return Record(content=Preference(prompt=prompt, chosen=chosen, rejected=rejected), answer=answer, fields=self._fields(row))
+
+    def _answer(self, row: Mapping[str, Any], name: str) -> tuple[Message, ...]:
+        value = self._get(row, name)
+        if isinstance(value, list):
+            return conversation(value)
+        if not isinstance(value, str):
+            raise BadRow(f"{name!r} must be text or a list of messages, got {_named(value)}")
+        return (_message({"role": "assistant", "content": value}, name),)
+
+    def _fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Further columns, carried along."""
+        return {self.renamed.get(name, name): value for name, value in row.items() if name not in self.used and _carried(name, value)}
 
     def _messages(self, row: Mapping[str, Any]) -> tuple[Message, ...]:
         ours = "prompt" if self.column["prompt"] else "messages"

@@ -183,6 +183,23 @@ def test_shapes_of_rows() -> None:
     assert lines(judge([{"text": "A page about apples."}], ["length"])) == [(True, None, "")]
 
 
+def test_pairs_of_answers() -> None:
+    question, good, bad = (
+        {"role": "user", "content": "1 + 6?"},
+        {"role": "assistant", "content": "\\boxed{7}"},
+        {"role": "assistant", "content": "\\boxed{8}"},
+    )
+    shapes: list[dict[str, Any]] = [
+        {"prompt": "1 + 6?", "chosen": "\\boxed{7}", "rejected": "\\boxed{8}", "answer": "7"},
+        {"prompt": [question], "chosen": [good], "rejected": [bad], "answer": "7"},
+        {"prompt": "1 + 6?", "chosen": [question, good], "rejected": [question, bad], "answer": "7"},
+        {"chosen": [question, good], "rejected": [question, bad], "answer": "7"},
+    ]
+    for shape in shapes:
+        assert lines(judge([shape], ["math_answer"])) == [(True, None, "")], shape
+    assert judge([{"chosen": "a", "rejected": "b"}], ["length"])[0].reason.startswith("bad_row: a pair needs a prompt")
+
+
 json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
