@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.sandbox import PYTHON, Limits, Program, Ran, Sandbox
-from ._code_tests import Suite
+from ._code_tests import BadTests, Suite
 
 PIECES = ("_code_candidate", "_code_checks", "_code_runner")
 """Modules that run in the sandbox, in the order in which they are loaded."""
@@ -34,7 +34,7 @@ sys.stdout.buffer.write(marshal.dumps([made(name) for name in sys.argv[1:]]))
 """
 LARGE = 1 << 16
 """Bytes and characters from which on reading and comparing leave the event loop."""
-START_S = 2.0
+START_S = 4.0
 """For the start of the sandbox, beside the candidate's own time."""
 FORMAT = 2
 """Of marshal: data that every Python reads."""
@@ -76,7 +76,10 @@ async def outcome(sandbox: Sandbox, runner: bytes, suite: Suite, code: str, *, t
     rest: dict[str, Any] = {"nonce": nonce, "cases": asks}
     if suite.mode == "check":
         rest = {"nonce": nonce, "tests": asks, "prompt": suite.prompt, "setup": suite.setup, "entry": suite.entry}
-    stdin = b"".join(len(frame).to_bytes(4, "big") + frame for frame in (marshal.dumps(task, FORMAT), marshal.dumps(rest, FORMAT)))
+    try:
+        stdin = b"".join(len(frame).to_bytes(4, "big") + frame for frame in (marshal.dumps(task, FORMAT), marshal.dumps(rest, FORMAT)))
+    except ValueError as error:
+        raise BadTests(f"bad_tests: they hold what is no data: {error}") from error
     room = limits.model_copy(update={"wall_s": total + START_S, "stdout_kb": min(len(asks) + 1, 16) * (limits.stdout_kb * 2 + 64)})
     program = Program(argv=(PYTHON, "-s", "-S", "-c", BOOT), files={"runner.bin": runner}, stdin=stdin, limits=room)
     for _ in range(2):
@@ -94,7 +97,7 @@ def _told(ran: Ran, nonce: str) -> Outcome:
     while body and not ended:
         line, newline, rest = body.partition(b"\n")
         words = line.split(b" ")
-        if not newline or len(words) != 3 or words[0] != nonce.encode():
+        if not newline or len(words) != 3 or words[0] != nonce.encode() or not words[2].isdigit():
             break
         size = int(words[2])
         ended = words[1] == b"end"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import reprlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -67,25 +68,32 @@ class UnitTests(Filter):
         yield judge
 
     async def _judged(self, record: Record, sandbox: Sandbox, runner: bytes) -> Verdict:
+        text = parts_of(record, ("answer",)).get("answer", "") if record.response is not None else ""
         try:
-            suite = await asyncio.to_thread(suite_of, record) if len(record.tests or "") > LARGE else suite_of(record)
+            large = len(text) + len(record.tests or "") > LARGE or not record.tests
+            ready = await asyncio.to_thread(self._read, record, text) if large else self._read(record, text)
+            if isinstance(ready, Verdict):
+                return ready
+            suite, code = ready
+            told = await outcome(sandbox, runner, suite, code, timeout_s=self.timeout_s, total_s=self.total_s, limits=self._limits())
         except BadTests as error:
             return self._verdict("abstain", str(error))
-        text = parts_of(record, ("answer",)).get("answer", "") if record.response is not None else ""
-        code, tag = code_of(text[: LONGEST + 1])
+        return await asyncio.to_thread(self._said, suite, told) if told.size > LARGE else self._said(suite, told)
+
+    def _read(self, record: Record, text: str) -> Verdict | tuple[Suite, str]:
+        """The tests and the program, or the verdict where one of them is of no use. Raises BadTests."""
+        suite = suite_of(record)
+        if len(text) > LONGEST:
+            return self._verdict("refuse", f"too_long: {len(text)} characters, at most {LONGEST}")
+        code, tag = code_of(text)
         if tag:
             return self._verdict("refuse", f"wrong_language: the code is tagged {shown(tag, 30)}, only Python is run")
         if not code.strip():
             return self._verdict("refuse", "no_code: the answer holds no code")
-        if len(text) > LONGEST:
-            return self._verdict("refuse", f"too_long: {len(text)} characters, at most {LONGEST}")
         program = program_of(code, suite.prompt, suite.entry, suite.setup)
         if not _storable(program):
             return self._verdict("refuse", "compile_error: the code holds characters that no file can hold")
-        told = await outcome(sandbox, runner, suite, program, timeout_s=self.timeout_s, total_s=self.total_s, limits=self._limits())
-        if told.size > LARGE:
-            return await asyncio.to_thread(self._said, suite, told)
-        return self._said(suite, told)
+        return suite, program
 
     def _limits(self) -> Limits:
         cpu = int(min(self.total_s, 3600)) + 1
@@ -124,28 +132,30 @@ class UnitTests(Filter):
                 return "timeout", f"no answer within {self.timeout_s:g} s"
             case ["flooded", *_]:
                 return "runtime_error", f"more than {self.output_kb} kB of output"
-            case ["died", *why]:
-                return "runtime_error", f"its process ended: {shown(str(why[0]) if why else '', 60)}"
-            case ["compile_error" as kind, name, message] | ["raised" as kind, name, message]:
+            case ["died", str(why)]:
+                return "runtime_error", f"its process ended: {shown(why, 60)}"
+            case ["compile_error" | "raised" as kind, str(name), str(message)]:
                 return "runtime_error" if kind == "raised" else kind, shown(f"{name}: {message}", 150)
-            case ["missing", name]:
-                return "runtime_error", f"the code defines no {shown(str(name), 60)}"
-            case ["unsupported", why] if case.how == "inside":  # of the others the candidate could have said it
-                return "unsupported", shown(str(why), 150)
+            case ["missing", str(name)]:
+                return "runtime_error", f"the code defines no {shown(name, 60)}"
+            case ["unsupported", str(why)] if case.how == "inside":  # of the others the candidate could have said it
+                return "unsupported", shown(why, 150)
         return self._compared(case, reply)
 
     def _compared(self, case: Case, reply: list[Any]) -> tuple[str, str]:
         match case.how, reply:
             case "inside", ["passed", int(calls)]:
                 return ("passed", "") if calls else ("unsupported", "they never call the code")
-            case "inside", ["failed", message]:
+            case "inside", ["failed", str(message)]:
                 return "wrong", shown(f"an assert failed {message}", 150)
             case "output", ["output", ["ended", 0], str(got)]:
                 right = same_output(got, case.expected, self.tolerance)
-                return ("passed", "") if right else ("wrong", f"printed {shown(repr(got))}, expected {shown(repr(case.expected))}")
+                return (
+                    ("passed", "") if right else ("wrong", f"printed {shown(repr(got[:200]))}, expected {shown(repr(case.expected[:200]))}")
+                )
             case "output", ["output", ["ended", _], _]:
                 return "runtime_error", "it ended with an exit status that is not 0"
-            case "output", ["output", ["compile_error" | "raised" as kind, name, message], _]:
+            case "output", ["output", ["compile_error" | "raised" as kind, str(name), str(message)], _]:
                 return "runtime_error" if kind == "raised" else kind, shown(f"{name}: {message}", 150)
             case (("value" | "wrapped" | "python" | "true" | "false"), ["value", got, *_]):
                 right = self._right(case, got)
@@ -163,7 +173,8 @@ class UnitTests(Filter):
     def _verdict(self, result: Word, reason: str, score: float | None = None, **evidence: Any) -> Verdict:
         if result == "refuse" and score is None:
             score = 0.0
-        return Verdict(by=self.part_name(), outcome=result, score=score, reason=reason, evidence=evidence)
+        told = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(reason.split()))
+        return Verdict(by=self.part_name(), outcome=result, score=score, reason=told, evidence=evidence)
 
 
 def _storable(text: str) -> bool:
@@ -175,16 +186,20 @@ def _storable(text: str) -> bool:
 
 
 def _wanted(case: Case) -> str:
-    return {"true": "something true", "false": "something false"}.get(case.how) or repr(case.expected)
+    return {"true": "something true", "false": "something false"}.get(case.how) or reprlib.repr(case.expected)
 
 
-def _plain(tagged: Any) -> str:
+def _plain(tagged: Any, depth: int = 0) -> str:
     """Tagged data for a person."""
     if not isinstance(tagged, list) or not tagged:
-        return repr(tagged)
-    if tagged[0] == "o":
-        return f"an object of type {tagged[1]}, which is no data"
-    if tagged[0] in ("l", "t", "s", "it"):
-        left, right = {"l": "[]", "t": "()", "s": "{}", "it": ("iter(", ")")}[tagged[0]]
-        return left + ", ".join(map(_plain, tagged[1:20])) + right
-    return repr(tagged[1:][0] if tagged[0] in "if" else tagged[1:])
+        return reprlib.repr(tagged)
+    if depth > 4:
+        return "..."
+    tag, items = tagged[0], tagged[1:20]
+    if tag == "o":
+        return f"an object of type {reprlib.repr(items[0] if items else '')}, which is no data"
+    if tag == "d":
+        pairs = (item for item in items if isinstance(item, list) and len(item) == 2)
+        return "{" + ", ".join(f"{_plain(key, depth + 1)}: {_plain(value, depth + 1)}" for key, value in pairs) + "}"
+    left, right = {"l": "[]", "t": "()", "s": "{}", "it": ("iter(", ")")}.get(tag if isinstance(tag, str) else "", ("", ""))
+    return left + ", ".join(_plain(one, depth + 1) for one in items) + right

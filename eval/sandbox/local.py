@@ -160,7 +160,17 @@ def _doors(room: Room) -> str:
 
 @cache
 def _numbers() -> count[int]:
-    return count(FIRST_USER + (os.getpid() % (1 << 22)) * 128)
+    return count(_first_user(os.getpid()))
+
+
+def _first_user(pid: int, uid_map: Path = Path("/proc/self/uid_map")) -> int:
+    """A container may know no users beyond 65,535; those of two of its processes are then the same only by chance."""
+    try:
+        ranges = [tuple(map(int, line.split())) for line in uid_map.read_text().splitlines()]
+    except (OSError, ValueError):
+        ranges = []
+    far = FIRST_USER + (pid % (1 << 22)) * 128
+    return far if any(inside <= far < inside + size - 128 for inside, _, size in ranges) else 40_000 + (pid % 192) * 128
 
 
 def _next_user() -> int:

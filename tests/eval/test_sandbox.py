@@ -372,6 +372,15 @@ class TestTheTier:
         done = subprocess.run([sys.executable, "-c", FORBIDDEN], capture_output=True, text=True, check=False)
         assert done.stdout.splitlines() == ["B: Landlock", "1.0"], done.stderr
 
+    def test_users_are_such_as_a_container_knows(self, tmp_path: Path) -> None:
+        for text, first in (
+            ("0 0 4294967295\n", local.FIRST_USER + 7 * 128),
+            ("0 100000 65536\n", 40_000 + 7 * 128),
+            ("?", 40_000 + 7 * 128),
+        ):
+            (tmp_path / "uid_map").write_text(text)
+            assert local._first_user(7, tmp_path / "uid_map") == first
+
     def test_the_filter_is_whole_on_each_machine_that_is_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for machine in seccomp.MACHINES:
             monkeypatch.setattr(seccomp.platform, "machine", lambda machine=machine: machine)

@@ -182,7 +182,7 @@ def steps(n):
         [
             (None, "no_tests"), ("[]", "no_tests"), ("{}", "no_tests"), ("{", "bad_tests"), ("[1]", "bad_tests"), ("[" * 100_000, "bad_tests"),
             ({"inputs": ["1", "2"], "outputs": ["1"]}, "bad_tests"), ({"inputs": [], "outputs": []}, "bad_tests"),
-            ({"inputs": 3, "outputs": 4}, "bad_tests"), ({"language": "cpp", "test_cases": [{"input": "1", "output": "1"}]}, "other_language"),
+            ({"inputs": 3, "outputs": 4}, "bad_tests"), ({"test_list": "\ud800"}, "unsupported_tests"), ({"language": "cpp", "test_cases": [{"input": "1", "output": "1"}]}, "other_language"),
             ([{"input": "[1]", "output": "1", "testtype": "functional"}], "bad_tests"), (["assert ("], "unsupported_tests"),
             (["assert f(lambda: 1) == 1"], "unsupported_tests"), ({"entry_point": "f", "test": "x = 1"}, "unsupported_tests"),
         ],
@@ -257,6 +257,32 @@ class TestWhatIsRight:
         assert (verdict.outcome, verdict.score) == ("abstain", None)
         assert verdict.reason == "infrastructure: bwrap: no space left"
         assert broken.runs == 3  # compiled once, tried twice
+
+    async def test_what_a_candidate_says_cannot_break_a_verdict(self, run: Run) -> None:
+        deep = "[" * 900 + "]" * 900
+        forged = (
+            f"import os\nfor reply in (b'[\"loaded\",[\"l\"]]', b'[\"value\",{deep}]'): os.write(4, len(reply).to_bytes(4, 'big') + reply)"
+        )
+        forged_kinds = [
+            f"import os\nfor reply in (b'[\"loaded\",[\"l\"]]', b'{body}'): os.write(4, len(reply).to_bytes(4, 'big') + reply)"
+            for body in (
+                f'["raised",{deep},{deep}]',
+                f'["o",{deep}]',
+                f'["value",["o",{deep}]]',
+                '["value"]',
+                '["died",[]]',
+                "[[]]",
+                '["value",["d",1]]',
+                "7",
+            )
+        ]
+        says = "def f(): raise ValueError('\\ud800 \\x1b[31m \\n' + 'x' * 1000)"
+        for verdict in await run(
+            *(record(code, ["assert f() == 1"]) for code in (forged, *forged_kinds, says, f"def f(): return {deep[850:950]}"))
+        ):
+            assert (verdict.outcome, verdict.score) == ("refuse", 0)
+            assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+            assert verdict.reason.isprintable()
 
     async def test_hostile_texts_are_verdicts(self, run: Run) -> None:
         texts = [
