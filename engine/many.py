@@ -23,8 +23,8 @@ Send = Callable[[list[Request]], Awaitable[list[Reply]]]
 """One call to the server: a reply a request, in order. Raises CallError, BackendFatal."""
 Flights = dict[bytes, asyncio.Future[Reply]]
 
-SLICE = 64
-"""Look-ups in the store before others get a turn on the event loop."""
+SLICE = 8
+"""Vectors read from the store, or written, before others get a turn on the event loop: one of 1,536 numbers takes half a millisecond."""
 
 
 async def embed(asker: Asker, texts: Sequence[str]) -> Sequence[Vector]:
@@ -119,9 +119,20 @@ async def _pay(asker: Asker, wanted: dict[bytes, Request], mine: Flights, send: 
             (key,) = wanted
             mine[key].set_result(Reply(text=str(error), finish_reason="other", model=asker.identity))
         return
-    await asyncio.gather(*(asker.store.put(key, asker.identity, reply) for key, reply in zip(wanted, replies, strict=True)))
+    await _put(asker, list(zip(wanted, replies, strict=True)))
     for key, reply in zip(wanted, replies, strict=True):
         mine[key].set_result(reply.model_copy(update={"model": reply.model or asker.identity, "key": key.hex()}))
+
+
+async def _put(asker: Asker, pairs: list[tuple[bytes, Reply]]) -> None:
+    """Returns when all of them are durable."""
+    writing: list[asyncio.Task[None]] = []
+    try:
+        for at in range(0, len(pairs), SLICE):
+            writing += [asyncio.create_task(asker.store.put(key, asker.identity, reply)) for key, reply in pairs[at : at + SLICE]]
+            await asyncio.sleep(0)
+    finally:
+        await asyncio.gather(*writing)
 
 
 async def _call(asker: Asker, requests: list[Request], send: Send) -> list[Reply]:
