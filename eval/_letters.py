@@ -17,6 +17,8 @@ class Script(NamedTuple):
 
     name: str
     letters: str
+    spread: float = 0.0
+    """Bits a letter by which words of this script cost more, as fewer and more different languages share the table."""
 
     def spelled(self, word: str) -> list[int] | None:
         """The word in numbers, or None where it has other letters."""
@@ -27,7 +29,7 @@ class Script(NamedTuple):
         return None if 0 in numbers or not numbers else [0, *numbers, 0]
 
 
-SCRIPTS = (Script("latin", "abcdefghijklmnopqrstuvwxyz"), Script("cyrillic", "абвгдежзиклмнопрстуфхцчшщъыьэюяѓєђѕіјљњћќґәөүқңһғұҳҷ"))
+SCRIPTS = (Script("latin", "abcdefghijklmnopqrstuvwxyz"), Script("cyrillic", "абвгдежзиклмнопрстуфхцчшщъыьэюяѓєђѕіјљњћќґәөүқңһғұҳҷ", 0.7))
 """Accents are left out on both sides, so that one table serves all languages of a script."""
 
 
@@ -38,7 +40,7 @@ def bits(word: str) -> float | None:
         if spelled is not None:
             size = len(script.letters) + 1
             runs = zip(spelled, spelled[1:], spelled[2:], strict=False)
-            return sum(table[(a * size + b) * size + c] for a, b, c in runs) / (16 * (len(spelled) - 2))
+            return sum(table[(a * size + b) * size + c] for a, b, c in runs) / (16 * (len(spelled) - 2)) - script.spread
     return None
 
 
