@@ -15,10 +15,10 @@ from ._ngrams import characters, ngrams, normal, stretches, tokens
 
 SCHEME = "multiply-shift-32/1"
 """Names how hashes are made; it changes whenever they do, so that a stored index of another kind is not mixed with them."""
-_SLICE = 1 << 18
-"""Hashes that are worked on together; 1 MB each for the set and for the work on it."""
-_TOGETHER = 1 << 20
-"""Characters of all texts that are read together."""
+_SLICE = 1 << 14
+"""Hashes that are worked on together: what stays in the processor's cache."""
+_TOGETHER = 1 << 15
+"""Characters of all texts that are read together, for the same reason; a longer text is read alone."""
 LONGEST = 2_000_000
 """Characters of a text that are compared; what follows is not read."""
 
@@ -48,29 +48,45 @@ class Sketch(NamedTuple):
 
 def sketches(texts: Sequence[str], scheme: Scheme) -> list[Sketch]:
     """One sketch a text."""
-    found: list[Sketch] = []
+    import numpy as np
+
+    parts: list[Any] = []
     start = size = 0
     for at, text in enumerate(texts):
         if size and size + len(text) > _TOGETHER:
-            found += _together([text[:LONGEST] for text in texts[start:at]], scheme)
+            parts.append(_sets(texts[start:at], start, scheme))
             start, size = at, 0
         size += len(text)
-    return found + _together([text[:LONGEST] for text in texts[start:]], scheme)
-
-
-def _together(texts: Sequence[str], scheme: Scheme) -> list[Sketch]:
-    import numpy as np
-
-    if not texts:
-        return []
-    keys = np.unique(_grams(texts, scheme))
+    if texts:
+        parts.append(_sets(texts[start:], start, scheme))
+    keys = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
     owner, shingles = (keys >> np.uint64(32)).astype(np.int64), keys.astype(np.uint32)
-    some, starts = np.unique(owner, return_index=True)
+    starts = np.flatnonzero(_changes(owner))
+    some = owner[starts]
     bands = np.zeros((len(texts), scheme.bands), dtype=np.uint64)
     bands[some] = _bands(_signatures(shingles, starts, scheme), scheme)
-    sets = dict(zip(some.tolist(), np.split(shingles, starts[1:]), strict=True)) if len(some) else {}
+    ends = [*starts[1:].tolist(), len(shingles)]
+    sets = {at: shingles[begin:end] for at, begin, end in zip(some.tolist(), starts.tolist(), ends, strict=False)}
     empty = np.empty(0, dtype=np.uint32)
-    return [Sketch(sets.get(at, empty), bands[at]) for at in range(len(texts))]
+    return [Sketch(sets.get(at, empty), row) for at, row in enumerate(bands)]
+
+
+def _sets(texts: Sequence[str], first: int, scheme: Scheme) -> Any:
+    """Number of the text (upper 32 bits, counted from `first`) and hash of an n-gram (lower 32), sorted, each once."""
+    import numpy as np
+
+    keys = _grams([text[:LONGEST] for text in texts], scheme)
+    keys.sort()
+    return keys[_changes(keys)] + (np.uint64(first) << np.uint64(32))
+
+
+def _changes(column: Any) -> Any:
+    """Where a sorted column has another value than before (`np.unique` hashes, which takes four times as long)."""
+    import numpy as np
+
+    new = np.ones(len(column), dtype=bool)
+    np.not_equal(column[1:], column[:-1], out=new[1:])
+    return new
 
 
 def jaccard(one: Any, other: Any) -> float:

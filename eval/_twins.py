@@ -43,14 +43,16 @@ class TwinIndex:
         """Of each item the most similar kept record, if it is similar enough; else None, and the item is kept."""
         with self._shelf.batch() as news:
             self._add(news)
-            found = self._table.find(_keys(items, self._scheme))
-            here = _Here(items)
+            keys = _keys(items, self._scheme)
+            found = self._table.find(keys)
+            here = _Here(items, keys)
             twins: list[Twin | None] = []
             kept: list[int] = []
             for at, item in enumerate(items):
                 twin = None
                 if not self._shelf.again(item.record):
-                    twin = self._nearest(item, found[at], here.near(at))
+                    near = here.near(at)
+                    twin = self._nearest(item, found[at], near) if near or found[at] else None
                     if twin is None:
                         kept.append(at)
                         here.keep(at)
@@ -93,18 +95,24 @@ class TwinIndex:
 class _Here:
     """Those of one batch that were kept before, by the bands that occur in it more than once."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item], keys: Any) -> None:
         import numpy as np
 
         self._items = items
-        if items:
-            keys = np.stack([item.sketch.bands for item in items])
-            _, back, counts = np.unique(keys, return_inverse=True, return_counts=True)
-            shared = counts[back.reshape(keys.shape)] > 1
-            self._keys = [row[some].tolist() if some.any() else [] for row, some in zip(keys, shared, strict=True)]
+        self._keys: list[list[int]] = [[] for _ in items]
         self._kept: dict[int, list[int]] = {}
+        flat = keys.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        again = flat[order][1:] == flat[order][:-1]
+        shared = np.zeros(len(flat), dtype=bool)
+        shared[order[1:]] |= again
+        shared[order[:-1]] |= again
+        for at, band in np.argwhere(shared.reshape(keys.shape)).tolist():
+            self._keys[at].append(int(keys[at, band]))
 
     def near(self, at: int) -> list[Item]:
+        if not self._keys[at]:
+            return []
         return [self._items[other] for other in sorted({other for key in self._keys[at] for other in self._kept.get(key, ())})]
 
     def keep(self, at: int) -> None:

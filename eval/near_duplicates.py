@@ -96,14 +96,15 @@ class NearDuplicates(Filter):
         ]
         some = [at for at, item in enumerate(items) if len(item.sketch.shingles)]
         twins = dict(zip(some, index.judged([items[at] for at in some]), strict=True))
-        return [self._verdict(twins[at]) if at in twins else self._nothing() for at in range(len(records))]
+        kept = Verdict(by=self.part_name(), outcome="keep")
+        return [self._verdict(twins[at], kept) if at in twins else self._nothing() for at in range(len(records))]
 
     def _nothing(self) -> Verdict:
         return Verdict(by=self.part_name(), outcome="abstain", reason=f"nothing_to_compare: no {self.by} text")
 
-    def _verdict(self, twin: Twin | None) -> Verdict:
+    def _verdict(self, twin: Twin | None, kept: Verdict) -> Verdict:
         if twin is None:
-            return Verdict(by=self.part_name(), outcome="keep")
+            return kept
         if twin.similarity is None:
             return Verdict(by=self.part_name(), outcome="refuse", reason="near_duplicate: much of it was there before")
         return Verdict(

@@ -81,7 +81,8 @@ class SemanticDuplicates(Filter):
                         asyncio.to_thread(self._twins, [(name_of(records[at]), texts[at]) for at in some], vectors, index)
                     )
                 found = dict(zip(some, twins, strict=True))
-                return [self._verdict(found.get(at, "nothing"), enough) for at in range(len(records))]
+                kept = Verdict(by=self.part_name(), outcome="keep")
+                return [self._verdict(found.get(at, "nothing"), enough, kept) for at in range(len(records))]
 
             yield judge
         finally:
@@ -108,9 +109,9 @@ class SemanticDuplicates(Filter):
         if stored.shape != mine.shape or float(stored @ mine) < 0.99:
             raise RecipeError(f"the index {self.index!r} holds vectors of another encoder: use that one, or another name", "index")
 
-    def _verdict(self, twin: Twin | str | None, enough: float) -> Verdict:
+    def _verdict(self, twin: Twin | str | None, enough: float, kept: Verdict) -> Verdict:
         if twin is None:
-            return Verdict(by=self.part_name(), outcome="keep")
+            return kept
         if isinstance(twin, str):
             why = f"no {self.by} text" if twin == "nothing" else "the encoder knows none of its words"
             return Verdict(by=self.part_name(), outcome="abstain", reason=f"nothing_to_compare: {why}")
