@@ -161,6 +161,8 @@ def _chat_reply(choice: Mapping[str, Any], usage: Usage, model: str, body: bytes
         raise bad("bad_shape", "reasoning is no text", body)
     calls = _tool_calls(message.get("tool_calls"), body)
     content = message.get("content")
+    if content is None and isinstance(refusal := message.get("refusal"), str) and refusal:
+        return Reply(text=refusal, finish_reason="content_filter", usage=usage, model=model)
     if content is None and not calls and not reasoning:
         raise bad("null_content", "content is null, without tool calls or reasoning", body)
     return Reply(

@@ -15,7 +15,7 @@ from ..core.errors import BackendFatal, CallError, RateLimited, Rejected, Server
 from ._openai_shape import RAW_CAP
 
 _MESSAGE_CAP = 500
-_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_credits", "credit_exhausted"})
+QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_credits", "credit_exhausted"})
 _NO_MODEL = frozenset({"model_not_found", "invalid_model", "model_not_supported"})
 _MISSING = re.compile(r"does not exist|not found|not supported|no such", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -33,7 +33,7 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes, *, key_na
     if status in (401, 403):
         key = f"the key in ${key_name}" if key_name else "a request without a key (name its environment variable in `api_key_env`)"
         return BackendFatal(f"the server refused {key}: {what}")
-    if status == 402 or codes & _QUOTA:
+    if status == 402 or codes & QUOTA:
         return BackendFatal(f"the account's quota is used up: {what}")
     raw = body[:RAW_CAP]
     if status == 429:

@@ -65,7 +65,7 @@ class Transport:
                 whole = await self._read(response, pieces)
                 return Answer(response.status, response.headers, whole)
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise self._mapped(error, answered, b"".join(pieces)) from error
+            raise connection_error(error, self._deadlines, answered=answered, raw=b"".join(pieces)) from error
 
     async def _read(self, response: aiohttp.ClientResponse, pieces: list[bytes]) -> bytes:
         """The body, capped (of an error: cut at the cap); `pieces` keeps what came, for errors."""
@@ -97,29 +97,30 @@ class Transport:
             protocol.read_timeout = self._deadlines.idle_s
             protocol.start_timeout()
 
-    def _mapped(self, error: Exception, answered: bool, raw: bytes) -> CallError | BackendFatal:
-        limits = self._deadlines
-        match error:
-            case aiohttp.ConnectionTimeoutError():
-                return _late("connect_deadline", f"no connection within {limits.connect_s:g} s")
-            case aiohttp.SocketTimeoutError() if answered:
-                return _late("idle_deadline", f"no further byte within {limits.idle_s:g} s", raw)
-            case aiohttp.SocketTimeoutError():
-                return _late("first_byte_deadline", f"no answer within {limits.first_byte_s:g} s")
-            case TimeoutError():
-                return _late("total_deadline", f"not done within {limits.total_s:g} s", raw)
-            case aiohttp.ClientConnectorCertificateError():
-                return BackendFatal(f"the server's certificate was refused: {error}")
-            case aiohttp.ClientConnectorError():
-                return Disconnected(f"cannot connect: {error}", reason="connect_failed")
-            case aiohttp.ClientPayloadError():
-                return bad("cut_body", f"the body broke off: {error}", raw)
-            case aiohttp.ClientResponseError():
-                return BadResponse(f"bad_http: {str(error.message)[:200]}", reason="bad_http")
-            case _:
-                if answered:
-                    return bad("cut_body", f"the connection broke inside the body: {error}", raw)
-                return Disconnected(f"the connection broke: {error or type(error).__name__}")
+
+def connection_error(error: BaseException, limits: Deadlines, *, answered: bool, raw: bytes) -> CallError | BackendFatal:
+    """What an error of aiohttp stands for; `answered`: the head of the answer had come, `raw`: and so much of its body."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return _late("connect_deadline", f"no connection within {limits.connect_s:g} s")
+        case aiohttp.SocketTimeoutError() if answered:
+            return _late("idle_deadline", f"no further byte within {limits.idle_s:g} s", raw)
+        case aiohttp.SocketTimeoutError():
+            return _late("first_byte_deadline", f"no answer within {limits.first_byte_s:g} s")
+        case TimeoutError():
+            return _late("total_deadline", f"not done within {limits.total_s:g} s", raw)
+        case aiohttp.ClientConnectorCertificateError():
+            return BackendFatal(f"the server's certificate was refused: {error}")
+        case aiohttp.ClientConnectorError():
+            return Disconnected(f"cannot connect: {error}", reason="connect_failed")
+        case aiohttp.ClientPayloadError():
+            return bad("cut_body", f"the body broke off: {error}", raw)
+        case aiohttp.ClientResponseError():
+            return BadResponse(f"bad_http: {str(error.message)[:200]}", reason="bad_http")
+        case _:
+            if answered:
+                return bad("cut_body", f"the connection broke inside the body: {error}", raw)
+            return Disconnected(f"the connection broke: {error or type(error).__name__}")
 
 
 def _late(reason: str, message: str, raw: bytes = b"") -> DeadlineExceeded:

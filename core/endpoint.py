@@ -81,6 +81,11 @@ class Endpoint(Part):
         return 64
 
     @property
+    def effective_price(self) -> Price | None:
+        """What is really paid: `price`, less what this way to the model takes off."""
+        return self.price
+
+    @property
     def stored_as(self) -> str:
         return self.identity or self.who()
 

@@ -119,7 +119,7 @@ class Asker:
         usage, paid = Usage(), 0.0
         try:
             (reply,) = await self.guard.send(request, seed=wire_seed(call_seed) if self.seeded else None)
-            usage, paid = reply.usage, dollars(reply.usage, self.endpoint.price)
+            usage, paid = reply.usage, dollars(reply.usage, self.endpoint.effective_price)
         finally:
             self.purse.settle(most, cost, usage, paid)
         spending = self.spending
@@ -138,7 +138,7 @@ class Asker:
         completion = request.sampling.max_tokens
         if not isinstance(completion, int):
             completion = await self.context() or UNKNOWN_CONTEXT
-        return prompt + completion, dollars(Usage(prompt_tokens=prompt, completion_tokens=completion), self.endpoint.price)
+        return prompt + completion, dollars(Usage(prompt_tokens=prompt, completion_tokens=completion), self.endpoint.effective_price)
 
     def _finished(self, reply: Reply, request: Request, call_seed: bytes, key: bytes, *, reused: bool) -> Reply:
         return reply.model_copy(

@@ -18,6 +18,8 @@ def settings(name: str) -> dict[str, Any]:
         return {"use": "embedded"}
     if name.startswith("gguf:"):
         return {"use": "embedded", "path": name.removeprefix("gguf:")}
+    if name.startswith("openai:"):
+        return {"use": "openai", "name": name.removeprefix("openai:")}
     if re.match(r"https?://", name):
         url, _, model = name.partition("#")
         return {"use": "http", "url": url, **({"name": model} if model else {})}

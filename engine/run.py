@@ -286,7 +286,7 @@ def _spent_before(recipe: Recipe, reader: LedgerReader, store: ResponseStore | N
             totals["calls"] = max(calls, totals.get("calls", 0))
             totals["prompt_tokens"] = max(prompt, totals.get("prompt_tokens", 0))
             totals["completion_tokens"] = max(completion, totals.get("completion_tokens", 0))
-            cost = dollars(Usage(prompt_tokens=prompt, completion_tokens=completion), endpoint.price)
+            cost = dollars(Usage(prompt_tokens=prompt, completion_tokens=completion), endpoint.effective_price)
             totals["dollars"] = max(cost, totals.get("dollars", 0.0))
     return before
 
