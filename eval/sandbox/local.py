@@ -8,9 +8,9 @@ import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import count
+from itertools import cycle
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -23,7 +23,7 @@ from .interpreter import find
 from .landlock import Landlock
 
 FIRST_USER = 1_000_000_000
-"""Users of sandboxes where we are root, none of whom exists: one for each sandbox that runs at the time, another for each of us."""
+"""Users of sandboxes where we are root, none of whom exists: another for each run, and other ones for each of our processes."""
 PROBED = Limits(wall_s=20, memory_mb=256)
 ADVICE = "`apt-get install bubblewrap` (or `dnf install bubblewrap`); in a container see docs/sandbox.md"
 NAME = "".join(map(chr, (*range(48, 58), *range(65, 91), *range(97, 123)))) + "_.-"
@@ -57,8 +57,6 @@ class LocalSandbox:
         self._at_once = at_once or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         self._threads: ThreadPoolExecutor | None = None
         self._running: set[Event] = set()
-        self._users: list[int] = []
-        self._lock = Lock()
         self._used = ""
 
     @property
@@ -96,13 +94,7 @@ class LocalSandbox:
     def _one(self, room: Room, program: Program, cancelled: Event) -> Ran:
         if cancelled.is_set():
             return Ran(infrastructure="cancelled")
-        with self._lock:
-            user = self._users.pop()
-        try:
-            return room.run(program, user, cancelled)
-        finally:
-            with self._lock:
-                self._users.append(user)
+        return room.run(program, _next_user(), cancelled)
 
     async def _found(self) -> Found:
         found = await asyncio.to_thread(probed, self._kinds)
@@ -115,7 +107,6 @@ class LocalSandbox:
         # bubblewrap ends with the thread that started it, so these live as long as the sandbox
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._at_once, thread_name_prefix="sandbox")
-            self._users = [_next_user() for _ in range(self._at_once)]
         return self._threads
 
 
@@ -159,8 +150,10 @@ def _doors(room: Room) -> str:
 
 
 @cache
-def _numbers() -> count[int]:
-    return count(_first_user(os.getpid()))
+def _numbers() -> cycle[int]:
+    """The users of the last runs come last: what is dying still counts among their processes."""
+    first = _first_user(os.getpid())
+    return cycle(range(first, first + 128))
 
 
 def _first_user(pid: int, uid_map: Path = Path("/proc/self/uid_map")) -> int:

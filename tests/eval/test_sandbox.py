@@ -243,6 +243,14 @@ class TestBombs:
         runs = await asyncio.gather(*(python(room, code, processes=12) for _ in range(3)))
         assert all(8 <= int(ran.stdout) <= 12 for ran in runs), runs
 
+    async def test_a_fork_bomb_leaves_room_for_the_next_run(self, room: LocalSandbox) -> None:
+        bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+        for _ in range(4):
+            runs = await asyncio.gather(*(python(room, bomb, processes=8, wall_s=0.4) for _ in range(4)))
+            assert all(ran.timed_out for ran in runs)
+            (ran,) = await asyncio.gather(python(room, "import os\nif os.fork() == 0: os._exit(0)\nprint(os.wait()[1])", processes=8))
+            assert ran.stdout == b"0\n", ran
+
     async def test_pitfall_4_memory_is_bounded_by_processes_times_their_limit(self, room: LocalSandbox) -> None:
         code = """
             import os, time
