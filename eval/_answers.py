@@ -7,6 +7,9 @@ from fractions import Fraction
 from string import ascii_lowercase
 from typing import NamedTuple
 
+from ._readings import has_half, moment, proportional, ratio, with_digits
+from ._spelling import latex
+
 _FORMAT = re.compile(r"(?<!\\)\\(?:(?:left|right|displaystyle|limits|quad|qquad)(?![A-Za-z])|[,;:! ()\[\]])|~")
 _TEXT = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|°)\s*\}?|\\degree|°")
@@ -14,6 +17,9 @@ _SYMBOL = re.compile(
     r"(?:\x01[^\x01\x02=]*\x02|[A-Za-z]|\\(?!frac|sqrt)[A-Za-z]+|[A-Za-z]{3,}(?: [A-Za-z]+){0,3})(?:_\{?\w+\}?)?(?:\([A-Za-z]\))?\s*=(?!=)\s*"
 )
 _EQUATION = re.compile(r"(?<![<>!:=\\])=(?!=)")
+_TUPLE = re.compile(r"\(\s*[A-Za-z](?:\s*,\s*[A-Za-z]){1,5}\s*\)\s*=(?!=)\s*")
+_BEHIND = re.compile(r"(?<=[\w})\]])\s*(?<![<>!:=\\])=\s*[A-Za-z]\s*$")
+_EACH = re.compile(r"(?:(?<=^)|(?<=[,;\x01\x02 ]))([A-Za-z])(_\{?\w{1,3}\}?)?\s*=(?!=)\s*")
 _FUNCTIONS = re.compile(r"and|or|(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|log|exp|sqrt|max|min|gcd|lcm|mod|deg|det|inf")
 _MAGNITUDES = {"dozen": 12, "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ABBREVIATED = {
@@ -21,17 +27,17 @@ _ABBREVIATED = {
     "mg": "milligram", "g": "gram", "kg": "kilogram", "ml": "milliliter", "l": "liter", "in": "inch", "ft": "foot", "feet": "foot",
     "yd": "yard", "mi": "mile", "lb": "pound", "oz": "ounce", "mph": "mile per hour",
 }  # fmt: skip
-_SHORT_UNITS = r"mm|cm|dm|km|mi|ft|in|yd|mg|kg|lb|oz|ml|mL|cl|dl|hr|hrs|sec|min|mph|Hz"
+_SHORT_UNITS = r"m(?=/)|mm|cm|dm|km|mi|ft|in|yd|mg|kg|lb|oz|ml|mL|cl|dl|hr|hrs|sec|min|mph|Hz"
 _UNIT = re.compile(
     rf"(?P<body>.*[\d}})])(?:\s*\x01(?P<text>[^\x01\d]*(?:\^?\{{?[23]\}}?)?)\x02(?P<power>\s*\^\s*\{{?[23]\}}?)?"
     rf"|\s*(?P<short>(?:{_SHORT_UNITS})(?:\^?\{{?[23]\}}?)?(?:/[A-Za-z]+)?)"
-    r"|\s+(?P<words>[A-Za-z]{3,}(?:[ /\-.·]+[A-Za-z]+)*(?:\^?\{?[23]\}?)?))",
+    r"|\s+(?P<words>(?:(?:sq|cu)\.?\s+[A-Za-z]+|[A-Za-z]{3,})(?:[ /\-.·]+[A-Za-z]+)*(?:\^?\{?[23]\}?)?))",
     re.DOTALL,
 )
 _SEVERAL = re.compile(r"\b(?:or|and)\b|\\pm|\\mp|±|\\lor\b|\\vee\b", re.IGNORECASE)
 _UNEVALUATED = re.compile(r"\\(?:int|sum|prod|lim)(?![A-Za-z])")
 _TERM = r"[.,()\s]*\d[\d.,()\s]*"
-_SUM = re.compile(rf"{_TERM}(?:(?:[+\-*]|\\times(?!\s*10\s*\^)|\\cdot(?!\s*10\s*\^)){_TERM})+")
+_SUM = re.compile(rf"{_TERM}(?:(?:[+\-*/]|\\div|\\times(?!\s*10\s*\^)|\\cdot(?!\s*10\s*\^)){_TERM})+")
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
 _POWER = r"(?:[eE](?P<e>[+-]?\d{1,3})|\\(?:times|cdot)10\^\{?(?P<ten>[+-]?\d{1,3})\}?)"
 _NUMBER = re.compile(rf"(?P<sign>[+-]?)(?P<whole>{_DIGITS})(?:/(?P<below>\d+)|{_POWER})?")
@@ -58,14 +64,15 @@ class Answer(NamedTuple):
     """LaTeX for a computer algebra system: without unit and text."""
     worded: bool
     """Whether plain words remain that are no function names: a text, not a formula."""
+    moment: str = ""
+    """The date or the time of day, where it is one."""
+    ratio: tuple[Fraction, ...] = ()
 
 
 def read(written: str, *, letters: bool = False) -> Answer:
     """Take an answer apart; never raises. With `letters`, `7 m` is seven metres (in a reference it may be a product)."""
-    tidy = _tidied(written)
-    if (lone := _SYMBOL.match(tidy)) and not _EQUATION.search(tidy, lone.end()):
-        tidy = tidy[lone.end() :]
-    body, currency = _without_currency(tidy)
+    tidy = _without_symbol(_tidied(written))
+    body, currency = _without_currency(_spelled_out(tidy))
     body, percent = _without_percent(body)
     body, unit = _without_unit(body, letters)
     first, _, rest = unit.partition(" ")
@@ -86,6 +93,8 @@ def read(written: str, *, letters: bool = False) -> Answer:
         exact="." not in body,
         math=math,
         worded=worded,
+        moment=moment(shown) if value is None or ":" in shown or "-" in shown else "",
+        ratio=ratio(shown),
     )
 
 
@@ -102,7 +111,26 @@ def same_number(one: Answer, other: Answer) -> bool:
 
 def agree(one: Answer, other: Answer) -> bool:
     """Whether two answers are plainly the same."""
-    return (bool(one.text) and one.text == other.text) or (one.percent == other.percent and same_number(one, other))
+    if one.text and one.text == other.text:
+        return True
+    if (one.moment and other.moment) or (one.ratio and other.ratio):
+        return _same_moment(one, other)
+    if one.percent != other.percent:
+        return _same_share(one, other)
+    return same_number(one, other)
+
+
+def _same_moment(one: Answer, other: Answer) -> bool:
+    """Two times are the same moment, unless neither says which half of the day it means: then they may be ratios."""
+    if one.moment and other.moment and (not one.ratio or not other.ratio or one.moment == other.moment):
+        return one.moment == other.moment
+    return bool(one.ratio and other.ratio) and not (one.moment and other.moment) and proportional(one.ratio, other.ratio)
+
+
+def _same_share(one: Answer, other: Answer) -> bool:
+    """`7%` is `0.07` (and not `7`), exactly."""
+    percent, plain = (one, other) if one.percent else (other, one)
+    return percent.value is not None and plain.value == percent.value / 100 and not plain.unit
 
 
 def objection(got: Answer, gold: Answer) -> str:
@@ -112,6 +140,8 @@ def objection(got: Answer, gold: Answer) -> str:
         return f"several_answers: {got.raw}"
     if _EQUATION.search(got.raw) and not _EQUATION.search(gold.raw):
         return f"free_equation: {got.raw} is an equation, expected {gold.raw}"
+    if (got.moment and gold.moment) or (got.ratio and gold.ratio) or bool(has_half(got.raw)) != bool(has_half(gold.raw)):
+        return wrong
     if got.percent != gold.percent or (got.value is not None and gold.value is not None):
         return wrong
     if got.math.startswith("\\{") and not gold.math.startswith("\\{"):
@@ -139,7 +169,7 @@ def _is_worded(text: str) -> bool:
 
 
 def _tidied(written: str) -> str:
-    text = written.strip().replace("−", "-").replace("–", "-").replace("\\%", "%").replace("{,}", ",").rstrip(". ")
+    text = latex(written.strip()).replace("\\%", "%").replace("{,}", ",").rstrip(". ")
     text = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text)
     text = re.sub(r"\\(?:,|!)(?=\d{3})", "", text)
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$")):
@@ -148,6 +178,32 @@ def _tidied(written: str) -> str:
             break
     text = _FORMAT.sub(" ", _TEXT.sub("\x01\\1\x02", text))
     return _DEGREES.sub(" \x01degrees\x02", text).strip().rstrip(".").strip()
+
+
+def _spelled_out(text: str) -> str:
+    """`7 apples` of `seven apples`, whatever of it is in a `\\text`."""
+    plain = re.sub(r"[\x01\x02]", "", text)
+    digits = with_digits(plain)
+    return text if digits == plain else digits
+
+
+def _without_symbol(text: str) -> str:
+    """The right side of `x = 7`, `(x, y) = (1, 2)`, `7 = x`; `1, 2` of `x = 1 or x = 2` and of `x_1 = 1, x_2 = 2`."""
+    text = re.sub(r"^(?:=|\\approx(?![A-Za-z]))\s*", "", text)
+    if (lone := _SYMBOL.match(text)) and not _EQUATION.search(text, lone.end()):
+        return text[lone.end() :]
+    if (
+        (tupled := _TUPLE.match(text))
+        and (letters := re.findall("[A-Za-z]", tupled[0])) == sorted(letters)
+        and not _EQUATION.search(text, tupled.end())
+    ):
+        return text[tupled.end() :]
+    if (behind := _BEHIND.search(text)) and len(_EQUATION.findall(text)) == 1:
+        return text[: behind.start()]
+    letters = [letter for letter, _ in _EACH.findall(text)]
+    if len(letters) > 1 and len(set(letters)) == 1 and len(letters) == len(_EQUATION.findall(text)):
+        return _EACH.sub("", text)
+    return text
 
 
 def _without_currency(text: str) -> tuple[str, str]:
@@ -171,15 +227,28 @@ def _without_unit(text: str, letters: bool) -> tuple[str, str]:
     if match is None:
         return text, ""
     unit = next(match[name] for name in ("text", "short", "words") if match[name] is not None)
-    words = re.sub(r"(met|lit)re", r"\1er", unit.lower()).replace("\\", " ").split()
+    unit = re.sub(r"(met|lit)re", r"\1er", unit.lower()).replace("\\", " ").replace("/", " per ")
+    words = re.sub(
+        r"^\s*(?:sq(?:uare|\.)?|(cu)(?:bic|\.)?)\s+([a-z]+)", lambda m: f"{m[2].rstrip('s') or m[2]}{'3' if m[1] else '2'}", unit
+    ).split()
     if set(words) & {"or", "and", "more", "less", "least", "most", "plus", "minus", "times"} or not words:
         return text, ""
-    return match["body"].strip(), " ".join(word.rstrip("s.") or word for word in words) + re.sub(r"[\s^{}]", "", match["power"] or "")
+    power = re.sub(r"[\s^{}]", "", match["power"] or "")
+    return match["body"].strip(), " ".join(_singular(re.sub(r"[\^{}]", "", word)) for word in words) + power
+
+
+def _singular(word: str) -> str:
+    """`meter` of `m` and `meters`, `meter2` of `m2`."""
+    bare, power = (word[:-1], word[-1]) if word[-1:] in ("2", "3") else (word, "")
+    bare = bare.rstrip("s.") or bare
+    return _ABBREVIATED.get(bare, bare) + power
 
 
 def _same_unit(one: str, other: str) -> bool:
     """Equal, one of them absent, or one the beginning or end of the other (`min` of `minute`, `apple` of `red apple`)."""
-    short, long = sorted((_ABBREVIATED.get(one, one), _ABBREVIATED.get(other, other)), key=len)
+    short, long = sorted((one, other), key=len)
+    if short[-1:] != long[-1:] and long[-1:] in ("2", "3") and short:
+        return False
     return not short or short == long or (len(short) > 2 and (long.startswith(short) or long.endswith(" " + short)))
 
 

@@ -6,7 +6,7 @@ import re
 
 BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 HASHES = re.compile(r"####[ \t]*([^\n]+)")
-SAID = re.compile(r"\b(?:answer|result)\b[*_\s]*(?:is|[:：]|=)[*_:：\s]*([^\n]+)", re.IGNORECASE)
+SAID = re.compile(r"(?:\b(?:answer|result)\b|答案|结果)[*_\s]*(?:\bis\b|应该是|是|为|[:：]|=)[*_:：\s]*", re.IGNORECASE)
 TAIL = 300
 """Characters at the end in which a spoken answer ("The answer is 7.") is looked for."""
 
@@ -31,10 +31,14 @@ def marked(text: str) -> str | None:
     if found := HASHES.findall(text):
         return str(found[-1]).strip()
     if (tagged := _tagged(text)) is not None:
-        return tagged
-    if found := SAID.findall(text[-TAIL:]):
-        return _tidy(found[-1])
-    return None
+        return _said(tagged[-TAIL:]) or tagged
+    return _said(text[-TAIL:])
+
+
+def _said(text: str) -> str | None:
+    """What follows the last "the answer is", to the end of its line ("Final Answer: The final answer is 7." says 7)."""
+    found = [match.end() for match in SAID.finditer(text) if match.end() < len(text)]
+    return _tidy(text[found[-1] :].partition("\n")[0]) if found else None
 
 
 def _tagged(text: str) -> str | None:

@@ -123,6 +123,59 @@ FAST = [
     ("\\pm 7", "7", "refuse several_answers"),
     ("±7", "7", "refuse several_answers"),
     ("7=8", "7", "refuse free_equation"),
+    # shares
+    ("7\\%", "0.07", "keep number"),
+    ("0.07", "7\\%", "keep number"),
+    ("0.7", "7\\%", "refuse wrong_answer"),
+    ("7\\%", "0.07 m", "refuse wrong_answer"),
+    # sides of an equation with a lone symbol
+    ("7=x", "7", "keep string"),
+    ("=7", "7", "keep string"),
+    ("\\approx 7", "7", "keep string"),
+    ("4x+3=y", "y=4x+3", "keep string"),
+    ("x=1 \\text{ or } x=2", "1 \\text{ or } 2", "keep string"),
+    ("x=7 or x=8", "7", "refuse several_answers"),
+    ("x=1, y=2", "1, 2", "refuse free_equation"),
+    ("(x, y) = (1, 2)", "(1,2)", "keep string"),
+    ("(y, x) = (1, 2)", "(1,2)", "refuse free_equation"),
+    # units
+    ("7 square meters", "7 \\text{ m}^2", "keep number"),
+    ("7 sq. ft", "7\\ ft^2", "keep number"),
+    ("7 cubic centimetres", "7 \\text{cm}^3", "keep number"),
+    ("7 cm", "7 \\text{cm}^2", "refuse wrong_answer"),
+    ("7 cm^3", "7 \\text{cm}^2", "refuse wrong_answer"),
+    ("7 m/s", "7 \\text{ meters per second}", "keep number"),
+    # ratios, dates, times of day
+    ("3 : 4", "3:4", "keep string"),
+    ("3 \\text{ to } 4", "3:4", "keep number"),
+    ("6:8", "3:4", "keep number"),
+    ("4:3", "3:4", "refuse wrong_answer"),
+    ("3:4:1", "3:4", "refuse wrong_answer"),
+    ("5 March 2024", "March 5, 2024", "keep number"),
+    ("2024-03-05", "Mar. 5th, 2024", "keep number"),
+    ("2024-05-03", "March 5, 2024", "refuse wrong_answer"),
+    ("March 6, 2024", "March 5, 2024", "refuse wrong_answer"),
+    ("February 30, 2024", "March 1, 2024", "refuse wrong_answer"),
+    ("15:30", "3:30 PM", "keep number"),
+    ("3:30 p.m.", "3:30\\text{ PM}", "keep number"),
+    ("3 pm", "3:00 PM", "keep number"),
+    ("12:05 am", "00:05", "keep number"),
+    ("3:30 AM", "3:30 PM", "refuse wrong_answer"),
+    ("3:30", "3:30 PM", "refuse wrong_answer"),
+    ("5:10", "10:20", "refuse wrong_answer"),
+    # words and other spellings
+    ("seven", "7", "keep number"),
+    ("\\text{Twenty-one apples}", "21", "keep number"),
+    ("seventeen", "7", "refuse wrong_answer"),
+    ("seven or eight", "7", "refuse several_answers"),
+    ("ten thousand", "10000", "keep number"),
+    ("½", "0.5", "keep number"),
+    ("2½", "2.5", "keep number"),
+    ("７", "7", "keep number"),
+    ("−7", "-7", "keep string"),
+    ("14/2+1-1", "7", "refuse unevaluated"),
+    ("7\\times 1", "7", "refuse unevaluated"),
+    ("6×10³", "6000", "keep number"),
 ]
 
 
@@ -132,6 +185,16 @@ async def test_decided_in_process(reply: Reply, got: str, gold: str, expected: s
 
 
 SLOW = [
+    ("sqrt(2)/2", "\\frac{\\sqrt{2}}{2}", "keep math_verify"),
+    ("√2/2", "\\frac{\\sqrt{2}}{2}", "keep math_verify"),
+    ("2**3*pi", "8\\pi", "keep math_verify"),
+    ("(-∞, 1) ∪ (4, ∞)", "(-\\infty,1)\\cup(4,\\infty)", "keep string"),
+    ("(-inf, 1] \\cup (4, inf)", "(-\\infty,1)\\cup(4,\\infty)", "refuse wrong_answer"),
+    ("x=-5 \\text{ or } x=5", "\\{-5, 5\\}", "keep math_verify"),
+    ("x_1=2, x_2=3", "2, 3", "keep string"),
+    ("x \\le 3", "(-\\infty, 3]", "refuse wrong_answer"),
+    ("\\{3, 1, 2\\}", "\\{1, 2, 3\\}", "keep math_verify"),
+    ("\\begin{bmatrix}1\\\\2\\end{bmatrix}", "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", "keep math_verify"),
     ("x", "7", "refuse wrong_answer"),
     ("3x", "3", "refuse wrong_answer"),
     ("7 cm", "7 m", "refuse wrong_answer"),
@@ -205,6 +268,13 @@ async def test_a_verifier_that_fails_is_an_abstention(reply: Reply, reason: str,
         ("The answer is 7 or maybe 8", "refuse several_answers", "refuse no_answer"),
         ("7", "keep string", "refuse no_answer"),
         ("There are seven.", "refuse no_answer", "refuse no_answer"),
+        ("Final Answer: The final answer is $7$. I hope it is correct.", "keep string", "refuse no_answer"),
+        ("<think>8</think><answer>The answer is 7</answer>", "keep string", "refuse no_answer"),
+        ("<answer>8</answer> <answer>7</answer>", "keep string", "refuse no_answer"),
+        ("所以答案是 7。", "keep string", "refuse no_answer"),
+        ("答案：**7**", "keep string", "refuse no_answer"),
+        ("The answer is 8.\nAnswer: 7", "keep string", "refuse no_answer"),
+        ("The answer is", "refuse no_answer", "refuse no_answer"),
         ("The answer is 7." + " And so on." * 40, "refuse no_answer", "refuse no_answer"),
         ("\\boxed{" + "7" * 301 + "}", "refuse answer_too_long", "refuse answer_too_long"),
         ("", "refuse no_answer", "refuse no_answer"),
@@ -235,6 +305,40 @@ async def test_gold_answers_are_read_as_they_are(reply: Reply, gold: str) -> Non
 @pytest.mark.parametrize("gold", [None, "", "  ", "A long solution without an end. " * 20])
 async def test_no_gold_is_an_abstention(reply: Reply, gold: str | None) -> None:
     assert await at_once(reply("\\boxed{7}", answer=gold)) == "abstain no_gold"
+
+
+@pytest.mark.parametrize(
+    ("gold", "got", "expected"),
+    [
+        ('["7", "8"]', "8", "keep string"),
+        ('["1/2", "\\\\frac{1}{3}"]', "0.5", "keep number"),
+        ('["7", "8"]', "9", "refuse wrong_answer"),
+        ('["red", "blue"]', "Blue", "keep string"),
+        ('["7", "8"]', "7 or 8", "refuse several_answers"),
+        ('["\\\\boxed{7}", "#### 8"]', "8", "keep string"),
+        ("[7, 8]", "7", "refuse wrong_answer"),
+        ("[]", "7", "refuse wrong_answer"),
+    ],
+)
+async def test_any_of_several_references_will_do(reply: Reply, gold: str, got: str, expected: str) -> None:
+    async with MathAnswer().open(Anything()) as judge:  # type: ignore[arg-type]
+        (verdict,) = await judge([reply(f"\\boxed{{{got}}}", answer=gold)])
+    assert outcome(verdict) == expected
+    if got == "9":
+        assert verdict.reason == "wrong_answer: got 9, expected 7 or 8"
+
+
+async def test_a_hostile_answer_is_compared_with_one_reference_only(reply: Reply) -> None:
+    calls = []
+
+    class Slow:
+        async def call(self, function: str, argument: Any, *, timeout_s: float) -> Any:
+            calls.append(argument)
+            raise WorkerFault("timeout", "no answer")
+
+    async with MathAnswer().open(type("Tools", (), {"workers": Slow(), "language": "en"})()) as judge:
+        (verdict,) = await judge([reply("\\boxed{9^{9^9}}", answer='["x", "y", "z"]')])
+    assert (outcome(verdict), len(calls)) == ("abstain verifier_timeout", 1)
 
 
 async def test_reason_and_evidence_tell_both_answers(judge: Judge, reply: Reply) -> None:
