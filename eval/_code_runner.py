@@ -111,13 +111,13 @@ def one_program(task: dict[str, Any], given: bytes) -> str:
     for fd in (reader, writer, status):
         os.close(fd)
     os.set_blocking(feed, False)
-    got, how, view = bytearray(), "", memoryview(given)
+    got, how, view, gone = bytearray(), "", memoryview(given), False
     deadline = min(time.monotonic() + task["timeout"], task["end"])
     try:
         while not how:
             writing = [feed] if feed >= 0 else []
             left = deadline - time.monotonic()
-            readable, writable, _ = select.select([out], writing, [], max(0.0, min(left, 0.05)))
+            readable, writable, _ = select.select([out], writing, [], 0 if gone else max(0.0, min(left, 0.05)))
             if writable:
                 try:
                     view = view[os.write(feed, view[:65536]) :] if view else view
@@ -130,8 +130,10 @@ def one_program(task: dict[str, Any], given: bytes) -> str:
                 piece = os.read(out, 65536)
                 got += piece
                 how = "" if piece else "closed"
-            elif left > 0 and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                how = "closed"  # it has ended, but something it started holds on to its stdout
+            elif gone:
+                how = "closed"  # something it started holds on to its stdout, but all that it wrote itself is read
+            elif left > 0:
+                gone = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
             if len(got) > task["reply_bytes"]:
                 how = "flooded"
             if not how and left <= 0:

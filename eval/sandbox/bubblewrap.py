@@ -13,7 +13,7 @@ from ...core.sandbox import Limits, Program, Ran
 from .interpreter import Interpreter
 from .processes import watched
 
-OVERHEAD_S = 2
+OVERHEAD_S = 1
 """Processor time of the shell of programs around the program."""
 
 

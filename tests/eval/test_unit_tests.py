@@ -217,14 +217,15 @@ class TestWhatIsRight:
         assert [verdict.score for verdict in verdicts] == [1] * len(good) + [0] * len(bad)
 
     async def test_each_program_is_fresh_and_its_own_exit_is_heard(self, run: Run) -> None:
+        leaves = "import os, time\nif os.fork() == 0:\n    time.sleep(30)\nprint(1)"
         counts = "import builtins\nbuiltins.n = getattr(builtins, 'n', 0) + 1\nprint(builtins.n)"
         tests = {"inputs": ["", "", ""], "outputs": ["1", "1", "1"]}
         ends = "import os, sys\nprint(1)\nsys.stdout.flush()\nos._exit({0})"
         thread = "import threading\ndef main(): print(1)\nthreading.Thread(target=main).start()"
         verdicts = await run(
-            *(record(code, tests) for code in (counts, ends.format(0), ends.format(1), "import sys\nprint(1)\nsys.exit(1)", thread))
+            *(record(code, tests) for code in (counts, ends.format(0), ends.format(1), "import sys\nprint(1)\nsys.exit(1)", thread, leaves))
         )
-        assert [verdict.score for verdict in verdicts] == [1, 1, 0, 0, 1]
+        assert [verdict.score for verdict in verdicts] == [1, 1, 0, 0, 1, 1]
 
     async def test_kinds_are_told_apart_and_a_share_is_the_score(self, run: Run) -> None:
         code = "def f(x):\n    if x == 1: return 1\n    if x == 2: return 0\n    if x == 3: raise KeyError('k')\n    while True: pass"
