@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._shingles import Scheme, jaccard, least_common, sketches
+from ._shingles import Sketch, jaccard, least_common
 
 MOST = 200
 """Texts of one bucket that another one is compared with at most; of those that are joined already none."""
@@ -35,13 +35,12 @@ class Unions:
         return [group for group in found.values() if len(group) > 1]
 
 
-def clusters(texts: Sequence[str], scheme: Scheme, similarity: float, signs: Sequence[object] | None = None) -> list[list[int]]:
+def clusters(read: Sequence[Sketch], similarity: float, signs: Sequence[object] | None = None) -> list[list[int]]:
     """Groups of positions; texts whose `signs` differ are not alike, whatever they share. Empty texts are in none."""
     import numpy as np
 
-    read = sketches(texts, scheme)
     some = [at for at, sketch in enumerate(read) if len(sketch.shingles)]
-    unions = Unions(len(texts))
+    unions = Unions(len(read))
     if not some:
         return []
 
@@ -53,7 +52,7 @@ def clusters(texts: Sequence[str], scheme: Scheme, similarity: float, signs: Seq
         return least <= len(theirs) <= most and jaccard(mine, theirs) >= similarity
 
     keys = np.stack([read[at].bands for at in some])
-    for band in range(scheme.bands):
+    for band in range(keys.shape[1]):
         for bucket in _buckets(keys[:, band]):
             _joined([some[at] for at in bucket], unions, alike)
     return unions.groups()

@@ -66,13 +66,13 @@ class BestOfDuplicates(Filter):
         scheme = Scheme(self.unit, self.n, self.bands, self.rows, self.numbers == "mask")
         signs = [numbers(text) for text in texts] if self.numbers == "agree" else None
         verdicts = [self._alone(text) for text in texts]
-        for group in clusters(texts, scheme, self.similarity, signs):
+        read = sketches(texts, scheme)
+        for group in clusters(read, self.similarity, signs):
             worth = values([_with_length(records[at], texts[at]) for at in group], self.best)
             best, *others = [group[at] for at in best_first(worth)]
-            sets = sketches([texts[at] for at in (best, *others)], scheme)
             verdicts[best] = Verdict(by=self.part_name(), outcome="keep", evidence={"group": len(group)})
-            for at, sketch in zip(others, sets[1:], strict=True):
-                verdicts[at] = self._worse(name_of(records[best]), jaccard(sketch.shingles, sets[0].shingles), len(group))
+            for at in others:
+                verdicts[at] = self._worse(name_of(records[best]), jaccard(read[at].shingles, read[best].shingles), len(group))
         return verdicts
 
     def _alone(self, text: str) -> Verdict:

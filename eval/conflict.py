@@ -18,7 +18,7 @@ from ._compared import numbers
 from ._finished import finished
 from ._ngrams import normal
 from ._parts import parts_of, shown
-from ._shingles import Scheme
+from ._shingles import Scheme, sketches
 
 MOST = 200
 """Different answers of one group that another one is compared with at most."""
@@ -53,12 +53,8 @@ class Conflict(Filter):
     def _judged(self, records: Sequence[Record]) -> list[Verdict]:
         answers = [self._answer(record) for record in records]
         prompts = [_question(record) if answer is not None else "" for record, answer in zip(records, answers, strict=True)]
-        groups = clusters(
-            prompts,
-            Scheme("words", 3, 14, 8, False),
-            self.similarity,
-            [(numbers(prompt), isinstance(answer, str)) for prompt, answer in zip(prompts, answers, strict=True)],
-        )
+        signs = [(numbers(prompt), isinstance(answer, str)) for prompt, answer in zip(prompts, answers, strict=True)]
+        groups = clusters(sketches(prompts, Scheme("words", 3, 14, 8, False)), self.similarity, signs)
         verdicts = [self._alone(prompt) for prompt in prompts]
         for group in groups:
             for at, verdict in zip(group, self._told([answers[at] or "" for at in group]), strict=True):

@@ -1,55 +1,36 @@
-"""Answers with a label, as records."""
+"""Texts with twins planted in them, at a known similarity."""
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from random import Random
 
-from datalchemy.core.record import Conversation, Record, assistant, user
-from gauge import Score, scored, verdicts
-from mixtures import DATA
+from datalchemy.core.record import PlainText, Record
 
-from ._records import worked
-
-
-def answered(text: str, number: int = 0) -> Record:
-    return Record(content=Conversation(messages=(user("?"), assistant(text))), origin=str(number))
+PARTS = ("ba", "do", "fi", "gu", "ka", "lo", "mi", "nu", "pa", "ro", "si", "tu", "ve", "wa", "zo", "che")
+WORDS = [a + b + c for a in PARTS for b in PARTS for c in ("", "n", "rt", "l")]
+N = 3
+"""Words of the n-grams by which the similarities below are meant."""
 
 
-def questions(n: int = 600) -> list[str]:
-    """Word problems, as clean English text."""
-    return [record.prompt for record in worked(n)]
+@cache
+def texts(count: int, words: int = 60, seed: int = 2) -> list[list[str]]:
+    """Unlike texts."""
+    draw = Random(seed)
+    return [draw.choices(WORDS, k=words) for _ in range(count)]
 
 
-def sentences() -> list[tuple[str, str]]:
-    """(language, sentence) in 29 languages."""
-    rows = [json.loads(line) for line in (DATA / "languages.jsonl").read_text("utf-8").splitlines()]
-    return [(row["language"], sentence) for row in rows for sentence in row["everyday"] + row["maths"]]
+def twin(text: list[str], changes: int, seed: int = 3) -> list[str]:
+    """The text with so many words changed, far enough from each other and from the ends that each breaks N n-grams."""
+    places = Random(f"{seed}{text[0]}{text[1]}").sample(range(N, len(text) - N, N), changes)
+    return [f"other{at}" if at in places else word for at, word in enumerate(text)]
 
 
-def paragraphs() -> list[tuple[str, str]]:
-    """(language, its sentences as one text)."""
-    found: dict[str, list[str]] = {}
-    for language, sentence in sentences():
-        found.setdefault(language, []).append(sentence)
-    return [(language, " ".join(said)) for language, said in found.items()]
+def jaccard(words: int, changes: int) -> float:
+    """Of a text and its twin."""
+    whole, broken = words - N + 1, N * changes
+    return (whole - broken) / (whole + broken)
 
 
-def labelled(name: str) -> list[tuple[str, bool]]:
-    """Texts of data/NAME.jsonl with whether the filter is to find them."""
-    rows = [json.loads(line) for line in (DATA / f"{name}.jsonl").read_text("utf-8").splitlines()]
-    return [(row["text"], row["found"]) for row in rows]
-
-
-def judged(part: dict[str, Any], cases: Sequence[tuple[str, bool]]) -> Score:
-    """How a filter does on (text, whether it is to be refused)."""
-    said = verdicts(part, [answered(text, number) for number, (text, _) in enumerate(cases)])
-    return scored([verdict.outcome == "refuse" for verdict in said], [label for _, label in cases])
-
-
-def shuffled(text: str, rng: random.Random) -> str:
-    words = text.split()
-    rng.shuffle(words)
-    return " ".join(words)
+def record(words: list[str], number: object) -> Record:
+    return Record(content=PlainText(text=" ".join(words)), origin=str(number))

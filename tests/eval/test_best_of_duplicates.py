@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from datalchemy.core.record import PlainText, Record, Verdict
 from datalchemy.eval._clusters import Unions, clusters
-from datalchemy.eval._shingles import Scheme
+from datalchemy.eval._shingles import Scheme, sketches
 from datalchemy.eval.best_of_duplicates import BestOfDuplicates
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,4 +112,4 @@ def test_groups_are_those_of_all_pairs() -> None:
         for other in range(one):
             if len(grams[one] & grams[other]) / len(grams[one] | grams[other]) >= 0.8:
                 unions.join(one, other)
-    assert clusters(texts, scheme, 0.8) == unions.groups()
+    assert clusters(sketches(texts, scheme), 0.8) == unions.groups()
