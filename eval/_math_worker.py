@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from math_verify import LatexExtractionConfig, parse, verify
@@ -20,7 +21,9 @@ def equal(pair: dict[str, str]) -> Literal["equal", "differs", "gold_unreadable"
     return "equal" if got and verify(gold, got, timeout_seconds=None) else "differs"
 
 
+@lru_cache(maxsize=2048)
 def _parsed(latex: str) -> list[object]:
+    """Parsing is most of the work, and many answers have the same reference."""
     rules = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all")
     config = LatexExtractionConfig(boxed_match_priority=0, try_extract_without_anchor=False, normalization_config=rules)
     found = parse(f"$\\boxed{{{latex}}}$", [config], fallback_mode="no_fallback", parsing_timeout=None)
