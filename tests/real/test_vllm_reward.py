@@ -171,8 +171,8 @@ async def test_ifd_is_what_transformers_computes(form: dict[str, str], url: str,
     found = await ajudge(records, [{"use": "ifd", "max": 9, **form}], models={"scorer": {"use": "http", "url": url}}, store=tmp_path)
     async with Http(url=url).open() as backend:
         parts = [(await beginnings(backend, question, form), await backend.tokenize(text)) for question, text in answers]
-    for judgement, ((given, alone), tokens) in zip(found, parts, strict=True):
-        first, second = oracle("losses", EMBER, [[given, tokens], [alone, tokens]])
+    losses = oracle("losses", EMBER, [[beginning, tokens] for both, tokens in parts for beginning in both])
+    for judgement, (_, tokens), first, second in zip(found, parts, losses[::2], losses[1::2], strict=True):
         evidence = judgement.verdicts[0].evidence
         assert evidence["tokens"] == len(tokens)
         assert (evidence["loss_given"], evidence["loss_alone"]) == pytest.approx((first, second), abs=0.02)
