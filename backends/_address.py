@@ -32,6 +32,12 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def secret_in(key: str) -> str:
+    """What is taken out of whatever a server sends back: the key; "" for one that is none (`EMPTY`, as vLLM's clients send),
+    which would be taken out of the answers' own words."""
+    return key if len(key) >= 8 else ""
+
+
 def key_of(variable: str | None) -> str:
     """The key that a variable holds; "" where none is named. Raises RecipeError where it is not set."""
     if variable is None:

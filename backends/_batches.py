@@ -28,8 +28,10 @@ MOST_BYTES = 190_000_000
 """Of a batch's file; the service takes 200 MB."""
 LONGEST_LINGER = 10
 """Times `linger_s` that a batch is gathered at most."""
-SETTLING_S = 5.0
-"""After this long an answer that was handed over is in the response store."""
+SETTLING_S = 15.0
+"""After this long an answer that was handed over is in the response store, however busy the event loop is."""
+LATEST_S = 1.0
+"""The same where the run has ended, and nothing is going on any more."""
 CLOSING_S = 30.0
 """How long closing waits for a batch that is just being submitted."""
 
@@ -93,7 +95,7 @@ class Batches:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
-        await self.sweep(SETTLING_S / 5)
+        await self.sweep(min(LATEST_S, SETTLING_S))
 
     async def ask(self, path: str, body: bytes, seed: int | None, weight: int = 1) -> bytes:
         """The body of the answer. Raises CallError and BackendFatal."""

@@ -11,6 +11,7 @@ from yarl import URL
 from ..core.backend import Probe, Reply, Request, Usage, Vector
 from ..core.endpoint import Endpoint
 from ..core.errors import BackendFatal, CallError, Rejected
+from ._address import secret_in
 from ._openai_more import read_embeddings, read_prompt_logprobs, read_tokens
 from ._openai_shape import bad, chat_body, completion_body, parse, read_chat, read_completion
 from ._status import status_error, unknown_model
@@ -28,6 +29,7 @@ class HttpBackend:
         self.capabilities = endpoint.capabilities
         self._endpoint = endpoint
         self._url, self._name, self._key, self._key_name = url, name, key, key_name
+        self._secret = secret_in(key)
         root = url.removesuffix("/v1")
         self._urls = {path: URL(url + path) for path in _API} | {path: URL(root + path) for path in _ROOT}
         self._found: Probe | None = None
@@ -166,8 +168,8 @@ class HttpBackend:
         """The body of a 2xx answer. Raises CallError or BackendFatal. Whatever a server echoes, the key is taken out here."""
         try:
             status, headers, body = await self._transport.ask(method, self._urls[path], data)
-            if self._key:
-                body = body.replace(self._key.encode(), b"***")
+            if self._secret:
+                body = body.replace(self._secret.encode(), b"***")
             if 200 <= status < 300:
                 return body
             if path != "/models" and unknown_model(status, body, self._name):
@@ -185,11 +187,11 @@ class HttpBackend:
         return BackendFatal(f"{self._urls[path]} answers {status} for the model {self._name!r}; the models there are: {there}")
 
     def _scrub(self, error: CallError | BackendFatal) -> None:
-        if not self._key:
+        if not self._secret:
             return
-        error.args = tuple(arg.replace(self._key, "***") if isinstance(arg, str) else arg for arg in error.args)
+        error.args = tuple(arg.replace(self._secret, "***") if isinstance(arg, str) else arg for arg in error.args)
         if isinstance(error, CallError):
-            error.raw = error.raw.replace(self._key.encode(), b"***")
+            error.raw = error.raw.replace(self._secret.encode(), b"***")
 
 
 def _as_dict(value: Any) -> Any:

@@ -18,6 +18,7 @@ import aiohttp
 from ..core.endpoint import Deadlines
 from ..core.errors import BackendFatal, CallError, DeadlineExceeded, Rejected
 from . import _transport
+from ._address import secret_in
 from ._openai_shape import RAW_CAP, bad
 from ._status import complaint, status_error, unknown_model
 from ._transport import connection_error
@@ -60,6 +61,7 @@ class Sdk:
 
     def __init__(self, url: str, key: str, key_name: str, deadlines: Deadlines, organization: str | None, project: str | None) -> None:
         self._url, self._key, self._key_name = url, key, key_name
+        self._secret = secret_in(key)
         self._limits = deadlines
         self._payers = organization, project
         self._stack = AsyncExitStack()
@@ -185,11 +187,11 @@ class Sdk:
 
     def _clean(self, body: bytes) -> bytes:
         """Whatever a server echoes, the key is taken out here."""
-        return body.replace(self._key.encode(), b"***") if self._key else body
+        return body.replace(self._secret.encode(), b"***") if self._secret else body
 
     def _scrub(self, error: CallError | BackendFatal) -> None:
-        if self._key:
-            error.args = tuple(arg.replace(self._key, "***") if isinstance(arg, str) else arg for arg in error.args)
+        if self._secret:
+            error.args = tuple(arg.replace(self._secret, "***") if isinstance(arg, str) else arg for arg in error.args)
         if isinstance(error, CallError):
             error.raw = self._clean(error.raw)
 

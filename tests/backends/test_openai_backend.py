@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from contract import CHECKS, asking
 from datalchemy.backends._openai_hosted import reasons, strict
+from datalchemy.backends.http import Http
 from datalchemy.backends.openai import OpenAI
 from datalchemy.core.backend import Request, Sampling
 from datalchemy.core.endpoint import Price
@@ -206,6 +207,15 @@ async def test_t8_a_server_that_echoes_the_key_gives_it_to_nobody(status: int, m
     error = caught.value
     assert CANARY not in f"{error} {error!r} {getattr(error, 'raw', b'')!r} {error.__cause__}"
     assert CANARY not in str(probe)
+
+
+async def test_a_key_that_is_none_is_not_taken_out_of_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM's clients send EMPTY."""
+    monkeypatch.setenv("MY_KEY", "EMPTY")
+    async with RawServer(always(answer(chat("an EMPTY cup")))) as server:
+        for kind in (OpenAI, Http):
+            async with kind(url=server.url, name="m", api_key_env="MY_KEY").open() as backend:
+                assert (await backend.send(asking("Hi"), seed=1))[0].text == "an EMPTY cup"
 
 
 async def test_a_cancelled_call_frees_its_connection_at_once() -> None:
