@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ SCRIPTS = (Script("latin", "abcdefghijklmnopqrstuvwxyz"), Script("cyrillic", "а
 """Accents are left out on both sides, so that one table serves all languages of a script."""
 
 
+@lru_cache(maxsize=50_000)
 def bits(word: str) -> float | None:
     """Bits a letter on average: 3 to 4.5 for words of human languages, above for letters struck at random; None for other scripts."""
     for script, table in zip(SCRIPTS, _tables(), strict=True):

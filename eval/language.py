@@ -22,8 +22,13 @@ CERTAINTY = 50
 
 _WORKER = f"{__package__}._language_worker:look"
 
-_Found = tuple[str, str, float]
-"""(language, text, words) of a foreign clause."""
+
+class _Found(NamedTuple):
+    """A clause in another language: which, and from which word to which."""
+
+    language: str
+    start: int
+    end: int
 
 
 class _Part(NamedTuple):
@@ -86,7 +91,7 @@ class Language(Filter):
             texts = list(dict.fromkeys(piece for parts in read for part in parts for piece in part.judged))
             try:
                 told = await self._told(texts, target, tools) if texts else {}
-                within = await self._within(read, told, target, tools) if texts and self.clauses else {}
+                within = await self._within(read, target, tools) if texts and self.clauses else {}
             except WorkerFault as fault:
                 failed = f"detector_failed: {fault}"
                 return [self._verdict(parts, {}, {}, target, "" if not any(part.judged for part in parts) else failed) for parts in read]
@@ -117,26 +122,21 @@ class Language(Filter):
             if language not in (target, "zxx") and sure >= self.min_confidence and own * CERTAINTY <= sure
         }
 
-    async def _within(self, read: list[list[_Part]], told: dict[str, str], target: str, tools: Tools) -> dict[str, list[_Found]]:
-        """Clauses of other languages in what is left of each part without the pieces that are foreign as a whole."""
+    async def _within(self, read: list[list[_Part]], target: str, tools: Tools) -> dict[str, list[_Found]]:
+        """Clauses of other languages in each part, by its text."""
         against = rivals(target)
-        runs = list(dict.fromkeys(run for parts in read for part in parts if part.judged and (run := _rest(part, told))))
+        runs = list(dict.fromkeys(" ".join(part.pieces) for parts in read for part in parts if part.judged))
         if not against or not runs:
             return {}
         question = {"target": target, "runs": runs, "rivals": against, "least": self.min_evidence}
         answers = await tools.workers.call(_WORKER, question, timeout_s=TIMEOUT_S)
-        found = {}
-        for run, spans in zip(runs, answers, strict=True):
-            words = run.split()
-            found[run] = [(code, " ".join(words[start:end]), words_in(" ".join(words[start:end]))) for code, start, end in spans]
-        return found
+        return {run: [_Found(*span) for span in spans] for run, spans in zip(runs, answers, strict=True)}
 
     def _verdict(self, parts: list[_Part], told: dict[str, str], within: dict[str, list[_Found]], target: str, failed: str = "") -> Verdict:
         by = self.part_name()
         lowest, evidence = 1.0, dict[str, object]()
         for part in parts:
-            foreign = part.foreign + [(told[piece], piece, words_in(piece)) for piece in part.judged if piece in told]
-            foreign += within.get(_rest(part, told), [])
+            foreign = part.foreign + _foreign(part, told, within.get(" ".join(part.pieces), []))
             share = max(0.0, 1 - sum(words for _, _, words in foreign) / part.words) if part.words else 1.0
             lowest = min(lowest, share)
             if not foreign or (len(foreign) <= self.max_spans and share >= self.min_share):
@@ -154,6 +154,18 @@ class Language(Filter):
         return Verdict(by=by, outcome="keep", score=lowest)
 
 
-def _rest(part: _Part, told: dict[str, str]) -> str:
-    """The part's text without the pieces that are foreign as a whole."""
-    return " ".join(piece for piece in part.pieces if piece not in told)
+def _foreign(part: _Part, told: dict[str, str], clauses: list[_Found]) -> list[tuple[str, str, float]]:
+    """(language, text, words) of each foreign clause, and of each foreign piece that no clause is in: a clause says more exactly where."""
+    words = " ".join(part.pieces).split()
+    named = {clause: clause.language for clause in clauses}
+    found, at = list[tuple[str, str]](), 0
+    for piece in part.pieces:
+        end = at + len(piece.split())
+        if piece in told:
+            inside = [clause for clause in clauses if clause.start < end and at < clause.end]
+            named.update(dict.fromkeys(inside, told[piece]))  # a whole piece tells close relatives better apart
+            found += [] if inside else [(told[piece], piece)]
+        at = end
+    found += [(language, " ".join(words[clause.start : clause.end])) for clause, language in named.items()]
+    found += [(told[piece], piece) for piece in part.judged if piece in told and piece not in part.pieces and not clauses]
+    return [(language, text, words_in(text)) for language, text in found]

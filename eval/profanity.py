@@ -84,7 +84,8 @@ class _Lists:
 
     def hits(self, text: str) -> list[tuple[str, str]]:
         """(word, level) of each word found, in order."""
-        text = unicodedata.normalize("NFKC", prose(text)).casefold()
+        text = prose(text).casefold()
+        text = text if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
         found = [(word, level) for match in _WORD.finditer(text) if (level := self._level(word := match.group()))]
         for match in _SPELLED.finditer(text):
             word = re.sub(r"[ .\-_]", "", match.group())
@@ -99,6 +100,8 @@ class _Lists:
             return ""
         if level := self._whole.get(word):
             return level
+        if word.isalpha() and _AGAIN.search(word) is None:
+            return ""
         plain = word.strip("'!*@$").translate(_LEET) if any(c.isalpha() for c in word) else ""
         if "*" in plain:
             return self._unmasked(plain)

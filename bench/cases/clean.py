@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datalchemy.eval._mend import KINDS, mended
 from gauge import Line, above, per_core, plain
 
-from ._texts import paragraphs, questions
+from ._answered import paragraphs, questions
 
 CODE = "\n\n```python\nx  = 1\t# <b>\n```\n\nIt holds $a  <b$ and x < 3."
 

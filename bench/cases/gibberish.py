@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gauge import Line, above, plain, rate
 
 from ._records import worked
-from ._texts import judged, paragraphs, questions, sentences, shuffled
+from ._answered import judged, paragraphs, questions, sentences, shuffled
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "йцукенгшщзх", "фывапролджэ")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gauge import Line, above, plain, rate
 
 from ._records import worked
-from ._texts import judged
+from ._answered import judged
 
 
 def speed() -> Iterator[Line]:

@@ -9,7 +9,7 @@ from datalchemy.eval._profanity_words import WORDS
 from gauge import Line, above, plain, rate
 
 from ._records import worked
-from ._texts import judged, paragraphs, questions
+from ._answered import judged, paragraphs, questions
 
 INNOCENT = [
     "Scunthorpe",

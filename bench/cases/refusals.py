@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gauge import Line, above, plain, rate
 
 from ._records import worked
-from ._texts import judged, labelled, paragraphs, questions
+from ._answered import judged, labelled, paragraphs, questions
 
 
 def speed() -> Iterator[Line]:
