@@ -7,7 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from ..core.backend import Backend, Capability, Probe, Reply, Request, Vector
 from ..core.endpoint import Endpoint
@@ -25,6 +25,13 @@ BASE_S = 0.5
 CAP_S = 30.0
 UNKNOWN_COMPLETION = 512
 """Tokens that a call without a number in max_tokens reserves from `tpm` until its usage is known."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A backend that has something to tell between its calls: an endpoint of several that is down, a server that was started again."""
+
+    on_event: Event
 
 
 class _Call(Generic[T]):
@@ -76,6 +83,8 @@ class Guard:
             on_event=on_event,
         )
         self._held = 0
+        if on_event is not None and isinstance(backend, Telling):
+            backend.on_event = on_event
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -106,15 +115,15 @@ class Guard:
         self._slots.on_slack = hook
 
     async def send(self, request: Request, *, seed: int | None, n: int = 1) -> list[Reply]:
-        need = self._estimate(request, n) if self._tokens is not None else 0
-        return await self._run(_Call(lambda: self.backend.send(request, seed=seed, n=n), need, _tokens_of))
+        need = estimate(request, n, self._endpoint.tpm or 0) if self._tokens is not None else 0
+        return await self._run(_Call(lambda: self.backend.send(request, seed=seed, n=n), need, tokens_of))
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         return await self._run(_Call(lambda: self.backend.embed(texts), sum(map(len, texts)) // 4))
 
     async def score(self, requests: Sequence[Request]) -> list[Reply]:
-        need = sum(self._estimate(request, 0) for request in requests) if self._tokens is not None else 0
-        return await self._run(_Call(lambda: self.backend.score(requests), need, _tokens_of))
+        need = sum(estimate(request, 0, self._endpoint.tpm or 0) for request in requests) if self._tokens is not None else 0
+        return await self._run(_Call(lambda: self.backend.score(requests), need, tokens_of))
 
     async def tokenize(self, messages: Sequence[Mapping[str, Any]] | str, *, add_generation_prompt: bool = True) -> list[int]:
         return await self._run(_Call(lambda: self.backend.tokenize(messages, add_generation_prompt=add_generation_prompt), 0))
@@ -249,14 +258,15 @@ class Guard:
         finally:
             self.sleeping -= 1
 
-    def _estimate(self, request: Request, n: int) -> int:
-        """Tokens of a call before it is sent: four characters each, and its max_tokens; never more than a minute's worth."""
-        prompt = request.prompt
-        size = len(prompt) if isinstance(prompt, tuple) else (len(prompt) + sum(len(str(m.get("content"))) for m in request.messages)) // 4
-        most = request.sampling.max_tokens
-        made = most if isinstance(most, int) else UNKNOWN_COMPLETION
-        return min(size + made * n, int(self._endpoint.tpm or 0))
+
+def estimate(request: Request, n: int, per_minute: float) -> int:
+    """Tokens of a call before it is sent: four characters each, and its max_tokens; never more than a minute's worth."""
+    prompt = request.prompt
+    size = len(prompt) if isinstance(prompt, tuple) else (len(prompt) + sum(len(str(m.get("content"))) for m in request.messages)) // 4
+    most = request.sampling.max_tokens
+    made = most if isinstance(most, int) else UNKNOWN_COMPLETION
+    return int(min(size + made * n, per_minute))
 
 
-def _tokens_of(replies: list[Reply]) -> int:
+def tokens_of(replies: list[Reply]) -> int:
     return sum(reply.usage.prompt_tokens + reply.usage.completion_tokens for reply in replies)

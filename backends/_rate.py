@@ -21,9 +21,14 @@ class Bucket:
 
     def reserve(self, amount: float) -> float:
         """Seconds until `amount` may be used; it counts as used from now on."""
-        self._fill()
+        wait = self.wait(amount)
         self._level -= amount
-        return max(0.0, -self._level / self._rate)
+        return wait
+
+    def wait(self, amount: float) -> float:
+        """What `reserve` would say, without taking anything."""
+        self._fill()
+        return max(0.0, (amount - self._level) / self._rate)
 
     def give_back(self, amount: float) -> None:
         """What a reservation did not use; a negative amount where it used more."""

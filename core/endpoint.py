@@ -72,6 +72,10 @@ class Endpoint(Part):
     def who(self) -> str:
         """The model's identity for the response store: its name (and weights' hash for a local file), never its URL."""
 
+    def able(self) -> frozenset[Capability]:
+        """What it can be asked for with these settings, as far as they tell."""
+        return self.capabilities
+
     def known(self) -> bool:
         """Whether `who` can tell; if not, opening the endpoint once makes it known."""
         return True

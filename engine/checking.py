@@ -72,10 +72,10 @@ def _models(recipe: Recipe | FilterRecipe, places: Iterable[tuple[str, Part]], *
             endpoint = recipe.models.get(name)
             if endpoint is None:
                 raise RecipeError(f"no model named {name!r} in `models`; {nearest(name, recipe.models)}", f"{where}.model")
-            if missing := sorted(set(wanted) - endpoint.capabilities):
+            if missing := sorted(set(wanted) - endpoint.able()):
                 raise RecipeError(
                     f"{part.part_name()} needs {', '.join(missing)} of the model {name!r}, which the backend {endpoint.part_name()!r} cannot give;"
-                    f" it can: {', '.join(sorted(endpoint.capabilities))}",
+                    f" it can: {', '.join(sorted(endpoint.able()))}",
                     f"{where}.model",
                 )
             if in_dollars and endpoint.price is None:

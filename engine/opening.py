@@ -82,7 +82,7 @@ def _can(parts: Iterable[Part], name: str, backend: Backend) -> None:
 
 
 class Heard:
-    """Takes a guard's events (paused, resumed) to who wants to know, and to the progress display."""
+    """Takes a guard's events (paused, resumed; one endpoint of several down, up or lost) to who wants to know, and to the progress display."""
 
     def __init__(self, model: str, on_event: OnEvent) -> None:
         self.model = model
@@ -95,5 +95,5 @@ class Heard:
 
     def __call__(self, kind: str, body: Mapping[str, Any]) -> None:
         self.on_event(time.time(), kind, {"model": self.model, **body})
-        if self.asker is not None:
+        if self.asker is not None and kind in ("paused", "resumed"):
             self.asker.paused = self._why(body) if kind == "paused" else ""
