@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from gauge import Line, above, plain, rate
 
-from ._records import worked
 from ._answered import judged, paragraphs, questions, sentences, shuffled
+from ._records import worked
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "йцукенгшщзх", "фывапролджэ")
 

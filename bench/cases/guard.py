@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from datalchemy.eval._guard_forms import read
@@ -28,7 +29,7 @@ REPLIES = [
 
 
 def speed() -> Iterator[Line]:
-    models = {"guard": {"use": "scripted", "script": [{"match": "", "reply": "safe"}]}}
+    models = {"guard": {"use": "scripted", "name": f"guard-{time.time_ns()}", "script": [{"match": "", "reply": "safe"}]}}
     yield plain(
         "1,000 worked solutions, a guard that answers at once, nothing stored",
         rate({"use": "guard"}, worked(1000), warm=0, repeat=1, models=models),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gauge import Line, above, plain, rate
 
-from ._records import worked
 from ._answered import judged
+from ._records import worked
 
 
 def speed() -> Iterator[Line]:

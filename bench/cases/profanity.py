@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datalchemy.eval._profanity_words import WORDS
 from gauge import Line, above, plain, rate
 
-from ._records import worked
 from ._answered import judged, paragraphs, questions
+from ._records import worked
 
 INNOCENT = [
     "Scunthorpe",

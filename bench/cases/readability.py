@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from gauge import Line, above, plain, rate
 
-from ._records import worked
 from ._answered import judged, paragraphs, questions
+from ._records import worked
 
 
 def speed() -> Iterator[Line]:

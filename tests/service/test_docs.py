@@ -20,8 +20,8 @@ from datalchemy.core.part import Filter, Part
 from datalchemy.core.plug import names
 from datalchemy.engine import recipe
 from datalchemy.engine.budget import Budget
-from datalchemy.engine.policy import Policy
 from datalchemy.engine.measuring import Anchor, Combinations
+from datalchemy.engine.policy import Policy
 from datalchemy.engine.reading import read
 from datalchemy.engine.run import run
 from datalchemy.service.catalogue import FOLDERS, first_line, loaded, settings
