@@ -13,9 +13,6 @@ from ...core.sandbox import Limits, Program, Ran
 from .interpreter import Interpreter
 from .processes import watched
 
-OVERHEAD_S = 1
-"""Processor time of the shell of programs around the program."""
-
 
 class Bubblewrap:
     """Runs programs in bubblewrap."""
@@ -39,9 +36,8 @@ class Bubblewrap:
         """Run it to its end; blocks."""
         argv = [str(self.interpreter.path) if program.argv[0] == "python" else program.argv[0], *program.argv[1:]]
         with _descriptors([self._filters, *program.files.values()]) as fds:
-            words = [*_outside(program.limits, user), "bwrap", *self._mounts, *_files(program, fds[1:]), "--seccomp", str(fds[0])]
-            # only inside of the user namespace the number of processes is this sandbox's own
-            words += ["--", "prlimit", f"--nproc={program.limits.processes}", "--", *argv]
+            words = [*_user(user), "bwrap", *self._mounts, *_files(program, fds[1:]), "--seccomp", str(fds[0])]
+            words += ["--", *_limited(program.limits), *argv]
             ran = watched(
                 words, environment=self.interpreter.environment(), stdin=program.stdin, limits=program.limits,
                 descriptors=fds, cancelled=cancelled, sweep=lambda: None,
@@ -51,12 +47,16 @@ class Bubblewrap:
         return ran
 
 
-def _outside(limits: Limits, user: int) -> list[str]:
+def _user(user: int) -> list[str]:
     """As root: another user first, for root has no limit of processes."""
-    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if os.geteuid() == 0 else []
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if os.geteuid() == 0 else []
+
+
+def _limited(limits: Limits) -> list[str]:
+    """All limits are set inside: only there the number of processes is this sandbox's own, and outside there is nothing of the program."""
     memory, file = limits.memory_mb << 20, limits.file_mb << 20
-    cap = [f"--as={memory}", f"--cpu={limits.cpu_s + OVERHEAD_S}", f"--fsize={file}", "--nofile=128", "--core=0"]
-    return [*drop, "prlimit", *cap, "--"]
+    most = [f"--as={memory}", f"--cpu={limits.cpu_s}", f"--fsize={file}", f"--nproc={limits.processes}", "--nofile=128", "--core=0"]
+    return ["prlimit", *most, "--"]
 
 
 def _mounts(interpreter: Interpreter) -> Iterator[str]:

@@ -48,7 +48,7 @@ class Landlock:
             box.chmod(0o755)
             readable = ":".join(map(str, (*self._readable(), box)))
             words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--"]
-            words += ["prlimit", f"--as={limits.memory_mb << 20}", f"--cpu={limits.cpu_s + 1}", f"--fsize={limits.file_mb << 20}"]
+            words += ["prlimit", f"--as={limits.memory_mb << 20}", f"--cpu={limits.cpu_s}", f"--fsize={limits.file_mb << 20}"]
             words += ["--nofile=128", "--core=0", f"--nproc={limits.processes}", "--"]
             words += [python, "-I", "-S", "-c", self._launcher, readable, self._filters.hex(), "--", *argv]
             ran = watched(
