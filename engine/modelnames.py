@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.errors import RecipeError
 
-FORMS = "ember, gguf:FILE, openai:NAME, http://HOST/v1#NAME (or https)"
+FORMS = "ember, gguf:FILE, openai:NAME, vllm-server:MODEL, http://HOST/v1#NAME (or https)"
 KEPT = ("sampling", "price", "max_in_flight", "rpm", "tpm", "attempts", "patience_s", "deadlines", "identity")
 """What a model's settings keep when another model takes its place."""
 
@@ -20,6 +20,10 @@ def settings(name: str) -> dict[str, Any]:
         return {"use": "embedded", "path": name.removeprefix("gguf:")}
     if name.startswith("openai:"):
         return {"use": "openai", "name": name.removeprefix("openai:")}
+    if name.startswith("vllm-server:"):
+        return {"use": "vllm_server", "path": name.removeprefix("vllm-server:")}
+    if name.startswith("vllm:"):
+        return {"use": "vllm", "path": name.removeprefix("vllm:")}
     if re.match(r"https?://", name):
         url, _, model = name.partition("#")
         return {"use": "http", "url": url, **({"name": model} if model else {})}
