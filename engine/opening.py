@@ -14,11 +14,11 @@ from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
 from ..core.part import Part
 from ..core.workers import WorkerPool
-from ..eval.sandbox.local import LocalSandbox
 from ..prompts import Wordings
 from .asking import Asker
 from .budget import Budget, Purse
 from .recipe import Reuse
+from .sandboxing import OnDemand
 from .store import ResponseStore
 from .toolbox import Shared
 
@@ -38,7 +38,7 @@ async def open_tools(recipe: FilterRecipe, stack: AsyncExitStack, folder: Path |
             recipe.models, recipe.filters, stack, store, purse, seed=recipe.seed, reuse=recipe.reuse, before={}, started=time.time()
         )
     workers = await stack.enter_async_context(WorkerPool())
-    sandbox = await stack.enter_async_context(LocalSandbox())
+    sandbox = await stack.enter_async_context(OnDemand())
     return Shared(recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, run=recipe.name)
 
 

@@ -16,7 +16,6 @@ from ..core.backend import Usage
 from ..core.errors import BudgetExhausted, DatalchemyError, RunPaused, RunStopped
 from ..core.part import Edit, Filter
 from ..core.workers import WorkerPool
-from ..eval.sandbox.local import LocalSandbox
 from ..prompts import Wordings
 from .asking import Asker
 from .budget import Purse, dollars
@@ -36,6 +35,7 @@ from .publishing import Publisher
 from .pump import Pump
 from .quota import Quota, tallied
 from .recipe import Recipe
+from .sandboxing import OnDemand
 from .snapshot import Result, Snapshot, Status
 from .store import ResponseStore
 from .tally import Tally
@@ -221,7 +221,7 @@ async def _open(
         )  # fmt: skip
         gates: dict[str, Gate] = {}
         workers = await stack.enter_async_context(WorkerPool())
-        sandbox = await stack.enter_async_context(LocalSandbox())
+        sandbox = await stack.enter_async_context(OnDemand())
         shared = Shared(
             recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, gates, recipe.name
         )
