@@ -24,6 +24,8 @@ def settings(name: str) -> dict[str, Any]:
         return {"use": "vllm_server", "path": name.removeprefix("vllm-server:")}
     if name.startswith("vllm:"):
         return {"use": "vllm", "path": name.removeprefix("vllm:")}
+    if name.startswith("litellm:"):
+        return {"use": "litellm", "name": name.removeprefix("litellm:")}
     if re.match(r"https?://", name):
         url, _, model = name.partition("#")
         return {"use": "http", "url": url, **({"name": model} if model else {})}

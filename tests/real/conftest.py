@@ -2,6 +2,7 @@
 
 DATALCHEMY_REAL_VLLM         address of a vLLM server that serves ember's weights as `ember` (`http://127.0.0.1:8000/v1`)
 DATALCHEMY_REAL_VLLM_PYTHON  interpreter that has vLLM, for tests with a server of their own (one is killed, two serve reward models)
+DATALCHEMY_REAL_LITELLM      the interpreter that runs these tests, where it has LiteLLM
 DATALCHEMY_REAL_DEMO         OUT of a finished `make demo`, for the pages that are opened in Chromium
 
 `.ci/run` sets all three and takes a test that did not run for a failure.
@@ -22,6 +23,7 @@ NEEDS = {
     "url": "DATALCHEMY_REAL_VLLM",
     "own_server": "DATALCHEMY_REAL_VLLM_PYTHON",
     "vllm_python": "DATALCHEMY_REAL_VLLM_PYTHON",
+    "litellm_python": "DATALCHEMY_REAL_LITELLM",
     "demo": "DATALCHEMY_REAL_DEMO",
 }
 """Variable of each fixture."""
@@ -70,6 +72,11 @@ def own_server(tmp_path: Path) -> Iterator:
     server = VllmServer(Path(os.environ[NEEDS["own_server"]]), tmp_path / "vllm.log")
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def litellm_python() -> Path:
+    return Path(os.environ[NEEDS["litellm_python"]])
 
 
 @pytest.fixture(scope="session")
