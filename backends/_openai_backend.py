@@ -11,7 +11,7 @@ import orjson
 
 from ..core.backend import Probe, Reply, Request, Vector
 from ..core.errors import BackendFatal, CallError, Rejected
-from ._openai_hosted import hosted, reasons
+from ._openai_hosted import hosted
 from ._openai_more import read_embeddings
 from ._openai_sdk import Sdk, UnknownModel
 from ._openai_shape import bad, chat_body, completion_body, parse, read_chat, read_completion
@@ -28,8 +28,7 @@ class OpenAIBackend:
 
     def __init__(self, endpoint: OpenAI, key: str) -> None:
         self._endpoint, self._name = endpoint, endpoint.name
-        self._reasoning = reasons(endpoint.name) if endpoint.reasoning_model == "auto" else endpoint.reasoning_model
-        self.capabilities = endpoint.capabilities - ({"logprobs"} if self._reasoning else frozenset())
+        self.capabilities = endpoint.able()
         payers = endpoint.organization, endpoint.project
         self._sdk = Sdk(endpoint.url, key, endpoint.api_key_env or "", endpoint.deadlines, *payers)
         self._batches: Batches | None = None
@@ -57,7 +56,7 @@ class OpenAIBackend:
             write(request, self._name, seed=seed, n=n),
             request,
             official=endpoint.official,
-            reasoning=self._reasoning,
+            reasoning=endpoint.reasoning,
             service_tier=endpoint.service_tier,
         )
         read = read_chat if request.kind == "chat" else read_completion

@@ -82,6 +82,16 @@ class OpenAI(Endpoint):
         return self.url == OPENAI
 
     @property
+    def reasoning(self) -> bool:
+        """Whether it takes a reasoning model's parameters."""
+        from ._openai_hosted import reasons
+
+        return reasons(self.name) if self.reasoning_model == "auto" else self.reasoning_model
+
+    def able(self) -> frozenset[Capability]:
+        return self.capabilities - ({"logprobs"} if self.reasoning else frozenset())
+
+    @property
     def effective_price(self) -> Price | None:
         if self.price is None or self.mode != "batch":
             return self.price
