@@ -64,7 +64,8 @@ class Child:
             raise self._death()
         number = next(self._numbers)
         self.write({"id": number, **body})
-        future = self._calls[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._calls[number] = future
         try:
             return await future
         except asyncio.CancelledError:
