@@ -45,13 +45,13 @@ async def servers(settings: VllmServer, python: str) -> AsyncGenerator[Balance]:
         watches = [asyncio.create_task(server.watch(balance, lane)) for server, lane in zip(own, lanes, strict=True)]
         async with balance:
             yield balance
-        if settings.logs is None and not any(server.deaths for server in own):
-            shutil.rmtree(folder, ignore_errors=True)
     finally:
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
         await asyncio.gather(*(server.end() for server in own), return_exceptions=True)
+        if settings.logs is None and watches and not any(server.deaths for server in own):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _all_up(own: Sequence[Server]) -> None:

@@ -236,6 +236,21 @@ async def test_one_that_does_not_start_is_told_with_its_log_and_ends_the_others(
     assert await gone(*processes(tmp_path))
 
 
+async def test_logs_of_its_own_are_kept_only_where_something_went_wrong(
+    stand_in: Callable[..., VllmServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with suppress(ZeroDivisionError):
+        async with stand_in(logs=None).open():
+            assert list(tmp_path.glob("datalchemy-vllm-*/*.log"))
+            raise ZeroDivisionError
+    assert not list(tmp_path.glob("datalchemy-vllm-*"))
+    with pytest.raises(BackendFatal, match="datalchemy-vllm-"):
+        async with stand_in("fail=1", logs=None).open():
+            pass
+    assert list(tmp_path.glob("datalchemy-vllm-*/*.log"))
+
+
 async def test_one_that_takes_too_long_is_ended(stand_in: Callable[..., VllmServer], tmp_path: Path) -> None:
     with pytest.raises(BackendFatal, match=r"did not answer within 1 s \(start_s\)"):
         async with stand_in("start_s=60", start_s=1).open():
