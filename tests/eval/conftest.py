@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from asked_models import asked
-from datalchemy.backends.scripted import Scripted
+from datalchemy.backends.scripted import Rule, Scripted
 from datalchemy.backends.static import Static
 from datalchemy.core.endpoint import Endpoint
 from datalchemy.core.part import Filter, Rendered
@@ -63,6 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def tools(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FilterTools]:
     endpoints: dict[str, Endpoint] = {name: Scripted() for name in ("reward", "process_reward", "scorer", "tagger")}
     endpoints["encoder"] = Static()
+    endpoints["guard"] = Scripted(script=(Rule(match="", reply="safe"),))
     async with WorkerPool(processes=1) as pool, LocalSandbox() as sandbox, asked(tmp_path_factory.mktemp("store"), **endpoints) as models:
         yield FilterTools(workers=pool, sandbox=sandbox, models={"judge": DoubleModel(), **models})
 
