@@ -288,7 +288,22 @@ def _manifest(job: PublishJob, measures: Measures, thresholds: dict[str, float],
     counts = {status: measures.total(status) for status in ("accepted", "refused", "failed")} | {"pending": job.pending}
     stages = {"seeds" if stage < 0 else str(stage): counts for stage, counts in measures.by_stage().items()}
     whole = asdict(job)
-    names = ("target", "by", "quotas", "order", "stages", "name", "fingerprint", "seed", "versions", "status", "message", "task", "purpose", "policy")
+    names = (
+        "target",
+        "by",
+        "quotas",
+        "order",
+        "stages",
+        "name",
+        "fingerprint",
+        "seed",
+        "versions",
+        "status",
+        "message",
+        "task",
+        "purpose",
+        "policy",
+    )
     told = {name: whole[name] for name in names}
     body = {
         **told,
