@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.errors import RecipeError
 
-FORMS = "ember, gguf:FILE, openai:NAME, vllm-server:MODEL, http://HOST/v1#NAME (or https)"
+FORMS = "ember, gguf:FILE, vllm:MODEL, vllm-server:MODEL, openai:NAME, litellm:PROVIDER/NAME, http://HOST/v1#NAME (or https)"
 KEPT = ("sampling", "price", "max_in_flight", "rpm", "tpm", "attempts", "patience_s", "deadlines", "identity")
 """What a model's settings keep when another model takes its place."""
 

@@ -23,7 +23,7 @@ def recipe_options(command: F) -> F:
                 "models",
                 multiple=True,
                 metavar="M",
-                help="ember | gguf:FILE | openai:NAME | http://HOST/v1#NAME, in place of the recipe's models; NAME=M replaces one of several.",
+                help="ember | gguf:FILE | vllm:MODEL | vllm-server:MODEL | openai:NAME | litellm:PROVIDER/NAME | http://HOST/v1#NAME, in place of the recipe's models; NAME=M replaces one of several.",
             ),
             click.option("--target", type=click.IntRange(min=1), metavar="N", help="Accepted records wanted."),
             click.option("--out", type=click.Path(file_okay=False), metavar="DIR", help="Where the dataset goes."),

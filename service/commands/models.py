@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def models(ctx: click.Context, model: str) -> None:
     """Probe a model: is it reachable, what can it do, how long is its context.
 
-    M is written as for --model: ember, gguf:FILE, openai:NAME, http://HOST/v1#NAME.
+    M is written as for --model: ember, gguf:FILE, vllm:MODEL, vllm-server:MODEL, openai:NAME,
+    litellm:PROVIDER/NAME, http://HOST/v1#NAME.
     """
     import asyncio
 
