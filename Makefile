@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check ember encoder bench-engine bench-filters bench-accuracy clean
+.PHONY: help demo test check ember encoder bench-engine bench-backends bench-filters bench-accuracy clean
 
 help:
 	@echo "make demo          a verified chain-of-thought dataset with the embedded model"
@@ -15,6 +15,7 @@ help:
 	@echo "make encoder       distil the static encoder anew (an environment of its own)"
 	@echo "make ember         train the embedded model anew (CPU)"
 	@echo "make bench-engine  measure the engine and write docs/benchmarks.md"
+	@echo "make bench-backends  tokens/s beside vLLM's own, CPU of a request of each backend"
 	@echo "make bench-filters  how fast each filter is; make bench-accuracy: how right"
 	@echo "make clean         remove what was built (out/ is kept)"
 
@@ -69,6 +70,9 @@ ember: $(VENV)/.ember
 
 bench-engine: $(VENV)/.dev
 	@$(BIN)/python bench/engine.py --write
+
+bench-backends: $(VENV)/.dev
+	@$(BIN)/python bench/backends.py --write
 
 bench-filters: $(VENV)/.dev
 	@$(BIN)/python bench/filters.py --write

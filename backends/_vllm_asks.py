@@ -26,6 +26,10 @@ class Refused(Exception):
         self.reason = reason
 
 
+class GivenUp(Exception):
+    """By vLLM; asking again may help."""
+
+
 class Asks:
     """Answers calls with one engine."""
 
@@ -83,7 +87,7 @@ class Asks:
 
     def _reply(self, output: Any, frame: dict[str, Any]) -> dict[str, Any]:
         if output.finish_reason in ("abort", "error", None):
-            raise RuntimeError(f"vLLM gave this call up ({output.finish_reason})")
+            raise GivenUp(f"vLLM gave this call up ({output.finish_reason})")
         made: dict[str, Any] = {"text": output.text, "finish_reason": output.finish_reason, "made": len(output.token_ids)}
         if frame.get("logprobs"):
             made["ids"] = list(output.token_ids)
@@ -195,13 +199,14 @@ class Asks:
         calls = [{"id": call.id, "name": call.function.name, "arguments": call.function.arguments} for call in read.tool_calls]
         return {"text": read.content or "", "tool_calls": calls, "finish_reason": "tool_calls"}
 
-    def told(self, error: Exception) -> dict[str, Any]:
-        """An error as the other side reads it."""
+    def told(self, error: Exception, frame: dict[str, Any]) -> dict[str, Any]:
+        """An error as the other side reads it. (Of a schema that it cannot follow, xgrammar says so with a RuntimeError.)"""
         if isinstance(error, Refused):
             return {"error": error.reason, "message": str(error)}
         cause = error.__cause__ or error
         name = type(cause).__name__
         theirs = isinstance(cause, ValueError | TypeError) or name in ("VLLMValidationError", "VLLMNotFoundError", "VLLMClientError")
+        theirs |= frame.get("schema") is not None and isinstance(cause, RuntimeError)
         return {"error": "rejected" if theirs else "fault", "message": f"{name}: {str(cause)[:2000]}"}
 
 

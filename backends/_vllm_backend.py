@@ -182,6 +182,8 @@ class VllmBackend:
     async def score(self, requests: Sequence[Request]) -> list[Reply]:
         if "score" not in self.capabilities or any(request.kind != "score" for request in requests):
             raise BackendFatal("`vllm` scores whole conversations, with `task: classify` alone (`reward_server` scores steps)")
+        if not requests:
+            return []
         answer = await self._call({"kind": "score", "chats": [request.messages for request in requests]})
         if labels := next((len(row) for row in answer["rows"] if len(row) != 1), 0):
             raise BackendFatal(f"{self._endpoint.path} has {labels} labels; a reward model has one")

@@ -86,7 +86,11 @@ class Host:
         number = frame["id"]
         try:
             if frame["kind"] == "look":
-                told = {"unfinished": self.engine.get_num_unfinished_requests(), "pids": pids(self.engine)}
+                told = {
+                    "unfinished": self.engine.get_num_unfinished_requests(),
+                    "pids": pids(self.engine),
+                    "devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+                }
             else:
                 told = await self.asks.answer(frame, f"r{number}")
             try:
@@ -98,7 +102,7 @@ class Host:
                 print(f"the engine died: {error}", file=sys.stderr)  # noqa: T201
                 sys.stderr.flush()
                 os._exit(4)
-            self.write({"id": number, **self.asks.told(error)})
+            self.write({"id": number, **self.asks.told(error, frame)})
         finally:
             del self.calls[number]
 

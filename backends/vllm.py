@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -16,7 +15,7 @@ from pydantic import Field, model_validator
 from ..core.backend import Backend, Capability
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
-from ._gguf_header import digest
+from ._weights import hashed
 
 PYTHON = "DATALCHEMY_VLLM_PYTHON"
 """Names an interpreter that has vLLM, where it is installed in an environment of its own."""
@@ -24,7 +23,6 @@ _EACH = 320
 """Calls in flight for each engine: vLLM's own 256 sequences, and some that wait for one to fall free."""
 _OURS = frozenset({"model", "revision", "runner", "tensor_parallel_size", "max_model_len", "dtype", "enable_lora", "trust_remote_code"})
 """Fields of vLLM that are set by settings of ours, or never."""
-_HASHED = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*", "chat_template*")
 
 
 class Vllm(Endpoint):
@@ -122,11 +120,12 @@ class Vllm(Endpoint):
     def who(self) -> str:
         """The name on the hub (with the revision), as a server has it too; of a folder its name and a hash of what is in it.
 
-        An adapter is named behind it with its own hash.
+        What the weights are quantized to while they load, and an adapter with its own hash, are named behind it.
         """
         folder = self.folder()
-        name = f"{folder.resolve().name}@{_hashed(folder)}" if folder else f"{self.path}@{self.revision}" if self.revision else self.path
-        return f"{name}+{self.adapter}@{_hashed(self.lora[self.adapter].expanduser())}" if self.adapter else name
+        name = f"{folder.resolve().name}@{hashed(folder)}" if folder else f"{self.path}@{self.revision}" if self.revision else self.path
+        name = f"{name}+{self.options['quantization']}" if self.options.get("quantization") else name
+        return f"{name}+{self.adapter}@{hashed(self.lora[self.adapter].expanduser())}" if self.adapter else name
 
     def arguments(self) -> dict[str, Any]:
         """Engine arguments as vLLM spells them."""
@@ -144,11 +143,3 @@ class Vllm(Endpoint):
         if self.lora:
             given |= {"enable_lora": True, "max_loras": len(self.lora)}
         return {**given, **self.options}
-
-
-def _hashed(folder: Path) -> str:
-    """16 hex digits over the files that answers depend on: names, and of each file what `digest` takes."""
-    found = hashlib.sha256()
-    for file in sorted({file for pattern in _HASHED for file in folder.glob(pattern) if file.is_file()}):
-        found.update(f"{file.name}\0{digest(file)}\0".encode())
-    return found.hexdigest()[:16]

@@ -1,0 +1,95 @@
+"""One run for `backends.py`: `backends_run.py generate|vllm|http MODEL FOLDER SAMPLING`, prompts in FOLDER/prompts.json.
+
+`generate` runs in vLLM's own environment, the others in ours. The last line printed: {"answers", "tokens", "seconds"}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+OPTIONS = {"enforce_eager": True, "enable_chunked_prefill": False}
+"""As `use: vllm` has it on a CPU."""
+
+
+def generate(model: str, prompts: list[str], sampling: dict[str, Any]) -> dict[str, float]:
+    from vllm import LLM, SamplingParams
+
+    llm = LLM(model=model, disable_log_stats=True, **OPTIONS)
+    turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    llm.chat(turns[:8], SamplingParams(**sampling, seed=1), use_tqdm=False)
+    began = time.monotonic()
+    outputs = llm.chat(turns, [SamplingParams(**sampling, seed=at) for at in range(len(turns))], use_tqdm=False)
+    seconds = time.monotonic() - began
+    return {"answers": len(outputs), "tokens": sum(len(output.outputs[0].token_ids) for output in outputs), "seconds": seconds}
+
+
+def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: dict[str, Any]) -> dict[str, float]:
+    """The whole engine: recipe, store, ledger, output. A clock is put around what the guard sends."""
+    from datalchemy.backends._guard import Guard
+    from datalchemy.service.cli import main
+
+    seeds, recipe = folder / "seeds.jsonl", folder / "bench.yaml"
+    seeds.write_text("".join(json.dumps({"question": prompt}) + "\n" for prompt in prompts))
+    where = (
+        {"use": "vllm", "path": model, "options": OPTIONS}
+        if client == "vllm"
+        else {"use": "http", "url": folder.joinpath("url").read_text()}
+    )
+    teacher = {**where, "max_in_flight": 320, "sampling": sampling}
+    told = {
+        "name": "bench",
+        "models": {"teacher": teacher},
+        "seeds": {"path": str(seeds), "fields": {"prompt": "question"}},
+        "generate": [{"use": "answer", "model": "teacher"}],
+        "filters": [],
+    }
+    recipe.write_text(json.dumps(told))
+    send, seen = Guard.send, {"answers": 0, "tokens": 0, "first": 0.0, "last": 0.0}
+
+    async def clocked(self: Guard, *args: Any, **kwargs: Any) -> Any:
+        seen["first"] = seen["first"] or time.monotonic()
+        replies = await send(self, *args, **kwargs)
+        seen["answers"] += len(replies)
+        seen["tokens"] += sum(reply.usage.completion_tokens for reply in replies)
+        seen["last"] = time.monotonic()
+        return replies
+
+    Guard.send = clocked  # type: ignore[method-assign]
+    sys.argv = ["datalchemy", "run", str(recipe), "--out", str(folder / "out"), "--json"]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    return {"answers": seen["answers"], "tokens": seen["tokens"], "seconds": seen["last"] - seen["first"]}
+
+
+def main() -> None:
+    client, model, name, sampling = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+    folder = Path(name)
+    prompts = json.loads((folder / "prompts.json").read_text())
+    if client == "generate":
+        told = generate(model, prompts, sampling)
+    elif client == "vllm":
+        told = engine(client, model, folder, prompts, sampling)
+    else:
+        sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "real"))
+        from vllm_server import VllmServer
+
+        server = VllmServer(Path(os.environ["DATALCHEMY_VLLM_PYTHON"]), folder / "vllm.log")
+        server.start()
+        try:
+            (folder / "url").write_text(server.url)
+            told = engine(client, model, folder, prompts, sampling)
+        finally:
+            server.kill()
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
