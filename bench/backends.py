@@ -47,17 +47,17 @@ def rate(client: str, count: int, folder: Path) -> float:
     told = run([python, str(HERE / "backends_run.py"), client, str(EMBER), str(folder), json.dumps(SAMPLING)], folder, env)
     if told.rc != 0:
         raise BenchError(f"{client}: {told.stderr[-3000:]}")
-    last = json.loads(told.stdout.strip().splitlines()[-1])
+    last = json.loads((folder / "told.json").read_text())
     if last["answers"] != count:
         raise BenchError(f"{client}: {last['answers']} answers to {count} prompts")
     return float(last["tokens"] / last["seconds"])
 
 
-def vllm_lines(*, quick: bool) -> list[Line]:
+def vllm_lines(*, quick: bool, rounds: int) -> list[Line]:
     """In turns, so that a busy minute hurts all alike; the median of the rounds' ratios counts."""
-    count, rounds = (300, 1) if quick else (2000, 3)
+    count = 300 if quick else 2000
     rates: dict[str, list[float]] = {"generate": [], "vllm": [], "http": []}
-    for _ in range(rounds):
+    for _ in range(1 if quick else rounds):
         for client, found in rates.items():
             with tempfile.TemporaryDirectory(prefix="bench-") as name:
                 found.append(rate(client, count, Path(name)))
@@ -70,11 +70,11 @@ def vllm_lines(*, quick: bool) -> list[Line]:
     return lines
 
 
-def all_lines(only: Sequence[str], *, quick: bool) -> list[Line]:
+def all_lines(only: Sequence[str], *, quick: bool, rounds: int) -> list[Line]:
     found: list[Line] = []
     if "vllm" in only or not only:
         if PYTHON in os.environ:
-            found += vllm_lines(quick=quick)
+            found += vllm_lines(quick=quick, rounds=rounds)
         else:
             print(f"no interpreter with vLLM: set {PYTHON}", file=sys.stderr)
     for file in sorted(HERE.glob("backend_rows_*.py")):
@@ -86,12 +86,13 @@ def all_lines(only: Sequence[str], *, quick: bool) -> list[Line]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer requests, one round: a smoke test, not a measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of tokens a second; the median counts")
     parser.add_argument("--only", action="append", default=[], help="`vllm`, or NAME of a backend_rows_NAME.py (repeatable)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     args = parser.parse_args()
     load = os.getloadavg()[0]
     try:
-        lines = all_lines(args.only, quick=args.quick)
+        lines = all_lines(args.only, quick=args.quick, rounds=args.rounds)
     except BenchError as error:
         print(f"a run broke: {error}", file=sys.stderr)
         return 1
