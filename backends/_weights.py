@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from ._gguf_header import digest
 
 _HASHED = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*", "chat_template*")
+
+
+def folder_of(path: str) -> Path | None:
+    """The folder with the model, where `path` is one and no name on the hub."""
+    found = Path(path).expanduser()
+    return found if found.is_dir() else None
+
+
+def identity(path: str, revision: str | None, quantization: str | None, adapter: str | None, lora: Mapping[str, Path]) -> str:
+    """What the response store knows a model by: the name on the hub (with the revision), as any server has it too; of a
+    folder its name and a hash of what is in it. What the weights are quantized to while they load, and an adapter with
+    its own hash, are named behind it. The same for vLLM in a process and as a server, so that they share stored answers.
+    """
+    folder = folder_of(path)
+    name = f"{folder.resolve().name}@{hashed(folder)}" if folder else f"{path}@{revision}" if revision else path
+    name = f"{name}+{quantization}" if quantization else name
+    return f"{name}+{adapter}@{hashed(lora[adapter].expanduser())}" if adapter else name
 
 
 def hashed(folder: Path) -> str:

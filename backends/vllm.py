@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from ..core.backend import Backend, Capability
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
-from ._weights import hashed
+from ._weights import folder_of, identity
 
 PYTHON = "DATALCHEMY_VLLM_PYTHON"
 """Names an interpreter that has vLLM, where it is installed in an environment of its own."""
@@ -114,18 +114,11 @@ class Vllm(Endpoint):
 
     def folder(self) -> Path | None:
         """The folder with the model, where it is one."""
-        found = Path(self.path).expanduser()
-        return found if found.is_dir() else None
+        return folder_of(self.path)
 
     def who(self) -> str:
-        """The name on the hub (with the revision), as a server has it too; of a folder its name and a hash of what is in it.
-
-        What the weights are quantized to while they load, and an adapter with its own hash, are named behind it.
-        """
-        folder = self.folder()
-        name = f"{folder.resolve().name}@{hashed(folder)}" if folder else f"{self.path}@{self.revision}" if self.revision else self.path
-        name = f"{name}+{self.options['quantization']}" if self.options.get("quantization") else name
-        return f"{name}+{self.adapter}@{hashed(self.lora[self.adapter].expanduser())}" if self.adapter else name
+        """See `_weights.identity`."""
+        return identity(self.path, self.revision, self.options.get("quantization"), self.adapter, self.lora)
 
     def arguments(self) -> dict[str, Any]:
         """Engine arguments as vLLM spells them."""

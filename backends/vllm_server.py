@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from ..core.backend import Backend, Capability
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
-from ._weights import hashed
+from ._weights import folder_of, identity
 
 PYTHON = "DATALCHEMY_VLLM_PYTHON"
 """Names an interpreter that has vLLM, where it is installed in an environment of its own."""
@@ -157,18 +157,11 @@ class VllmServer(Endpoint):
 
     def folder(self) -> Path | None:
         """The folder with the model, where it is one."""
-        found = Path(self.path).expanduser()
-        return found if found.is_dir() else None
+        return folder_of(self.path)
 
     def who(self) -> str:
-        """The name on the hub (with the revision), as any server has it too; of a folder its name and a hash of what is in it.
-
-        What the weights are quantized to while they load, and an adapter with its own hash, are named behind it.
-        """
-        folder = self.folder()
-        name = f"{folder.resolve().name}@{hashed(folder)}" if folder else f"{self.path}@{self.revision}" if self.revision else self.path
-        quantized = f"{name}+{self.quantization}" if self.quantization else name
-        return f"{quantized}+{self.adapter}@{hashed(self.lora[self.adapter].expanduser())}" if self.adapter else quantized
+        """See `_weights.identity`."""
+        return identity(self.path, self.revision, self.quantization, self.adapter, self.lora)
 
     def redacted(self) -> dict[str, Any]:
         return {**super().redacted(), "environment": sorted(self.environment)}
