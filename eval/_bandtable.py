@@ -15,7 +15,7 @@ _FULL = 0.6
 class BandTable:
     """Band keys (64 bits, not 0) to the numbers of records."""
 
-    def __init__(self, bands: int, size: int = 1 << 14) -> None:
+    def __init__(self, bands: int, size: int = 1 << 16) -> None:
         import numpy as np
 
         self._bands = bands
@@ -26,8 +26,11 @@ class BandTable:
         """Of each record and band the record before it with the same key (number + 1), and 0 for none."""
         self._used = 0
 
-    def find(self, keys: Any) -> list[list[int]]:
-        """For each row of keys (one a band) the numbers of the records that share one, those that share most first."""
+    def find(self, keys: Any) -> tuple[list[list[int]], Any]:
+        """For each row of keys (one a band) the numbers of the records that share one, those that share most first.
+
+        And where the search for each key ended: with it, `add` need not begin anew.
+        """
         import numpy as np
 
         found: list[list[int]] = [[] for _ in range(len(keys))]
@@ -48,57 +51,53 @@ class BandTable:
             order = np.lexsort((both & 0xFFFFFFFF, -times, both >> 32))
             for row, number in zip((both[order] >> 32).tolist(), (both[order] & 0xFFFFFFFF).tolist(), strict=True):
                 found[row].append(number)
-        return found
+        return found, slots.reshape(keys.shape)
 
-    def add(self, keys: Any, numbers: Any) -> None:
-        """Put records in: a row of keys and a number each (of each record once)."""
+    def add(self, keys: Any, numbers: Any, slots: Any = None) -> None:
+        """Put records in: a row of keys and a number each (of each record once), and, if known, what `find` told of their slots."""
         import numpy as np
 
         if not len(numbers):
             return
+        size = len(self._heads)
         self._grow(int(np.max(numbers)), keys.size)
-        for row, number in zip(*self._layers(keys, numbers), strict=True):
-            self._put(row, number)
+        known = None if slots is None or len(self._heads) != size else slots.reshape(-1)[::-1]
+        owner = np.repeat(np.asarray(numbers, dtype=np.int64) * self._bands, self._bands) + np.tile(np.arange(self._bands), len(numbers))
+        flat, owner = keys.reshape(-1)[::-1], owner[::-1]  # of equal keys the last that is written stays: the first record comes first
+        while len(flat):
+            late = self._put(flat, owner, known)
+            flat, owner, known = flat[late], owner[late], None
 
-    def _layers(self, keys: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
-        """Keys with their records, band and number in one, cut so that no key is twice in a layer."""
+    def _put(self, keys: Any, owner: Any, slots: Any) -> Any:
+        """Keys, each to the head of its chain; tells which of them still wait, as an equal key took the place in this turn."""
         import numpy as np
 
-        flat = keys.reshape(-1)
-        owner = np.repeat(np.asarray(numbers, dtype=np.int64), self._bands) * self._bands + np.tile(np.arange(self._bands), len(numbers))
-        order = np.argsort(flat, kind="stable")
-        begins = np.concatenate(([True], flat[order][1:] != flat[order][:-1]))
-        rank = np.arange(len(flat)) - np.maximum.accumulate(np.where(begins, np.arange(len(flat)), 0))
-        layers = [order[rank == depth] for depth in range(int(rank.max()) + 1)]
-        return [flat[layer] for layer in layers], [owner[layer] for layer in layers]
-
-    def _put(self, keys: Any, owner: Any) -> None:
-        """Different keys, each to the head of its chain."""
-        numbers, bands = owner // self._bands, owner % self._bands
-        slots, there = self._slots(keys)
-        self._before[numbers[there], bands[there]] = self._heads[slots[there]]
-        self._heads[slots[there]] = numbers[there] + 1
-        keys, slots, numbers = keys[~there], slots[~there], numbers[~there]
-        mask = len(self._heads) - 1
-        self._used += len(keys)
-        while len(keys):
-            free = self._heads[slots] == 0
-            self._heads[slots[free]] = numbers[free] + 1
-            self._keys[slots[free]] = keys[free]
-            lost = ~(free & (self._keys[slots] == keys))
-            keys, slots, numbers = keys[lost], (slots[lost] + 1) & mask, numbers[lost]
-
-    def _slots(self, keys: Any) -> tuple[Any, Any]:
-        """Where each key is, or the empty slot where the search for it ended; and whether it is there."""
-        import numpy as np
-
-        mask = len(self._heads) - 1
-        slots = (keys & np.uint64(mask)).astype(np.int64)
-        going = np.arange(len(keys))
+        marks, bands = owner // self._bands + 1, owner % self._bands
+        slots, there = self._slots(keys, slots)
+        self._before[marks[there] - 1, bands[there]] = self._heads[slots[there]]
+        self._heads[slots[there]] = marks[there]
+        new = going = np.flatnonzero(~there)
         while len(going):
+            free = going[self._heads[slots[going]] == 0]
+            self._heads[slots[free]] = marks[free]
+            self._keys[slots[free]] = keys[free]
+            going = going[self._keys[slots[going]] != keys[going]]
+            slots[going] = (slots[going] + 1) & (len(self._heads) - 1)
+        late = np.flatnonzero(self._heads[slots] != marks)
+        self._used += len(new) - int(np.count_nonzero(~there[late]))
+        return late
+
+    def _slots(self, keys: Any, begin: Any = None) -> tuple[Any, Any]:
+        """Where each key is, or the empty slot where the search for it ended; and whether it is there. `begin`: where an earlier one ended."""
+        import numpy as np
+
+        mask = len(self._heads) - 1
+        slots = (keys & np.uint64(mask)).astype(np.int64) if begin is None else begin.copy()
+        going = np.flatnonzero((self._heads[slots] != 0) & (self._keys[slots] != keys))
+        while len(going):
+            slots[going] = (slots[going] + 1) & mask
             here = slots[going]
             going = going[(self._heads[here] != 0) & (self._keys[here] != keys[going])]
-            slots[going] = (slots[going] + 1) & mask
         return slots, self._heads[slots] != 0
 
     def _grow(self, number: int, more: int) -> None:

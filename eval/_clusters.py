@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._shingles import Sketch, jaccard, least_common
+from ._shingles import Sketch, jaccard
 
 MOST = 200
 """Texts of one bucket that another one is compared with at most; of those that are joined already none."""
@@ -47,9 +47,7 @@ def clusters(read: Sequence[Sketch], similarity: float, signs: Sequence[object] 
     def alike(one: int, other: int) -> bool:
         if signs is not None and signs[one] != signs[other]:
             return False
-        mine, theirs = read[one].shingles, read[other].shingles
-        least, most = least_common(len(mine), similarity)
-        return least <= len(theirs) <= most and jaccard(mine, theirs) >= similarity
+        return jaccard(read[one].grams(), read[other].grams()) >= similarity
 
     keys = np.stack([read[at].bands for at in some])
     for band in range(keys.shape[1]):

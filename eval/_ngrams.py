@@ -49,24 +49,40 @@ def tokens(texts: Sequence[str], *, mask_numbers: bool = False) -> Tokens:
 
     parts = [normal(text) for text in texts]
     joined = "\n".join(parts)
-    chars = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    kinds = _kinds()[chars]
-    inside = kinds != OTHER
-    cut = kinds == ALONE
-    follows = np.empty(len(chars), dtype=bool)
-    follows[:1] = False
-    follows[1:] = inside[:-1] & ~cut[:-1] & ~cut[1:]
-    starts = np.flatnonzero(inside & ~follows)
-    goes_on = np.empty(len(chars), dtype=bool)
-    goes_on[-1:] = False
-    goes_on[:-1] = follows[1:] & inside[1:]
-    ends = np.flatnonzero(inside & ~goes_on) + 1
-    hashes = _stretches(_sums(chars.astype(np.uint64), _CHAR_BASE), starts, ends, _CHAR_BASE)
+    chars = _codes(joined)
+    kinds = np.take(_kinds(), chars)
+    starts, ends = _words(kinds)
+    hashes = _stretches(_sums(chars, _CHAR_BASE), starts, ends, _CHAR_BASE)
     bounds = np.cumsum([len(part) + 1 for part in parts], dtype=np.int64)
     if mask_numbers and len(starts):
         hashes, starts, ends = _masked(hashes, starts, ends, kinds, bounds)
-    owner = np.searchsorted(bounds, starts, side="right")
+    owner = np.repeat(np.arange(len(parts)), np.diff(np.searchsorted(starts, bounds), prepend=0))
     return Tokens(hashes, starts, ends, owner, _sums(hashes, _WORD_BASE), joined)
+
+
+def _codes(text: str) -> Words:
+    """Its code points, a byte each where that is enough."""
+    import numpy as np
+
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _words(kinds: Words) -> tuple[Words, Words]:
+    """Where words begin and where they end (after the last character), by the kinds of the characters."""
+    import numpy as np
+
+    edged = np.zeros(len(kinds) + 2, dtype=np.uint8)  # nothing before the first character, nothing after the last
+    edged[1:-1] = kinds
+    inside = edged != OTHER
+    changes = inside[1:] != inside[:-1]
+    alone = edged == ALONE
+    if not alone.any():
+        edges = np.flatnonzero(changes)
+        return edges[::2], edges[1::2]
+    changes |= alone[1:] | alone[:-1]
+    return np.flatnonzero(changes[:-1] & inside[1:-1]), np.flatnonzero(changes[1:] & inside[1:-1]) + 1
 
 
 def characters(texts: Sequence[str]) -> Tokens:
@@ -122,8 +138,9 @@ def _sums(values: Words, base: int) -> Words:
     import numpy as np
 
     sums = np.zeros(len(values) + 1, dtype=np.uint64)
-    np.cumsum(values * _powers(base, len(values))[0][: len(values)], out=sums[1:])
-    return sums
+    sums[1:] = values
+    sums[1:] *= _powers(base, len(values))[0][: len(values)]
+    return np.add.accumulate(sums, out=sums)
 
 
 def _stretches(sums: Words, begin: Words, end: Words, base: int) -> Words:

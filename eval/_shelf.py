@@ -134,6 +134,11 @@ class Shelf:
                 self._claim(row[0])
         return [row[0] for row in rows]
 
+    def body(self, number: int) -> tuple[str, bytes]:
+        """The record's id, and what it is compared by."""
+        record, body = self._db.execute("SELECT record, body FROM entries WHERE number = ?", (number,)).fetchone()
+        return record, body
+
     def at(self, number: int) -> Entry:
         return Entry(*self._db.execute("SELECT number, record, keys, body FROM entries WHERE number = ?", (number,)).fetchone())
 

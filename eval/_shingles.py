@@ -7,7 +7,7 @@ probability of their Jaccard similarity, and in a whole band of r rows with its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -15,9 +15,9 @@ from ._ngrams import characters, ngrams, normal, stretches, tokens
 
 SCHEME = "multiply-shift-32/1"
 """Names how hashes are made; it changes whenever they do, so that a stored index of another kind is not mixed with them."""
-_SLICE = 1 << 14
+_SLICE = 1 << 15
 """Hashes that are worked on together: what stays in the processor's cache."""
-_TOGETHER = 1 << 15
+_TOGETHER = 1 << 16
 """Characters of all texts that are read together, for the same reason; a longer text is read alone."""
 LONGEST = 2_000_000
 """Characters of a text that are compared; what follows is not read."""
@@ -41,9 +41,13 @@ class Sketch(NamedTuple):
     """A text as it is compared."""
 
     shingles: Any
-    """Hashes of its n-grams, 32 bits each, sorted, each once; of a shorter text one hash of the whole. Empty: nothing to compare."""
+    """Hashes of its n-grams, 32 bits each, in any order, some twice; of a shorter text one hash of the whole. Empty: nothing to compare."""
     bands: Any
     """One 64-bit key a band."""
+
+    def grams(self) -> frozenset[int]:
+        """The set that is compared."""
+        return frozenset(self.shingles.tolist())
 
 
 def sketches(texts: Sequence[str], scheme: Scheme) -> list[Sketch]:
@@ -72,16 +76,14 @@ def sketches(texts: Sequence[str], scheme: Scheme) -> list[Sketch]:
 
 
 def _sets(texts: Sequence[str], first: int, scheme: Scheme) -> Any:
-    """Number of the text (upper 32 bits, counted from `first`) and hash of an n-gram (lower 32), sorted, each once."""
+    """Number of the text (upper 32 bits, counted from `first`) and hash of an n-gram (lower 32), by text."""
     import numpy as np
 
-    keys = _grams([text[:LONGEST] for text in texts], scheme)
-    keys.sort()
-    return keys[_changes(keys)] + (np.uint64(first) << np.uint64(32))
+    return _grams([text[:LONGEST] for text in texts], scheme) + (np.uint64(first) << np.uint64(32))
 
 
 def _changes(column: Any) -> Any:
-    """Where a sorted column has another value than before (`np.unique` hashes, which takes four times as long)."""
+    """Where a column has another value than before."""
     import numpy as np
 
     new = np.ones(len(column), dtype=bool)
@@ -89,17 +91,10 @@ def _changes(column: Any) -> Any:
     return new
 
 
-def jaccard(one: Any, other: Any) -> float:
+def jaccard(one: Set[int], other: Set[int]) -> float:
     """Of two sets of shingles: common ones by all there are."""
-    import numpy as np
-
-    both = len(np.intersect1d(one, other, assume_unique=True))
+    both = len(one & other)
     return both / max(1, len(one) + len(other) - both)
-
-
-def least_common(size: int, similarity: float) -> tuple[float, float]:
-    """Sizes that a set may have to reach a similarity with one of `size`."""
-    return size * similarity, size / similarity
 
 
 def chance(similarity: float, bands: int, rows: int) -> float:
@@ -108,7 +103,7 @@ def chance(similarity: float, bands: int, rows: int) -> float:
 
 
 def _grams(texts: Sequence[str], scheme: Scheme) -> Any:
-    """Number of the text (upper 32 bits) and hash of an n-gram (lower 32), for every n-gram there is."""
+    """Number of the text (upper 32 bits) and hash of an n-gram (lower 32), for every n-gram there is, by text."""
     import numpy as np
 
     read = tokens(texts, mask_numbers=scheme.mask_numbers) if scheme.unit == "words" else characters(texts)
@@ -117,14 +112,18 @@ def _grams(texts: Sequence[str], scheme: Scheme) -> Any:
     counts = np.bincount(read.owner.astype(np.int64), minlength=len(texts))
     short = np.flatnonzero((counts > 0) & (counts < scheme.n))
     ends = np.cumsum(counts)
-    whole = stretches(read, (ends - counts)[short], ends[short])
+    keys = (owner << np.uint64(32)) | (hashes >> np.uint64(32))
     bare = [(number, _plain_hash(texts[number])) for number in np.flatnonzero(counts == 0).tolist() if texts[number].strip()]
+    if not len(short) and not bare:
+        return keys
+    whole = stretches(read, (ends - counts)[short], ends[short])
     rest = np.array(bare, dtype=np.uint64).reshape(-1, 2)
-    return np.concatenate([
-        (owner << np.uint64(32)) | (hashes >> np.uint64(32)),
+    keys = np.concatenate([
+        keys,
         (short.astype(np.uint64) << np.uint64(32)) | (whole >> np.uint64(32)),
         (rest[:, 0] << np.uint64(32)) | rest[:, 1],
     ])  # fmt: skip
+    return keys[np.argsort(keys >> np.uint64(32), kind="stable")]
 
 
 def _plain_hash(text: str) -> int:

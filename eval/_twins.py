@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 
 from ._bandtable import BandTable
 from ._shelf import Entry, Shelf
-from ._shingles import Scheme, Sketch, jaccard, least_common
+from ._shingles import Scheme, Sketch, jaccard
 
 MOST = 64
 """Candidates that a text is compared with at most, those that share most bands first."""
+
+
+_PLACES = 1 << 17
 
 
 class Twin(NamedTuple):
@@ -44,30 +47,30 @@ class TwinIndex:
         with self._shelf.batch() as news:
             self._add(news)
             keys = _keys(items, self._scheme)
-            found = self._table.find(keys)
+            found, slots = self._table.find(keys)
             here = _Here(items, keys)
-            twins: list[Twin | None] = []
+            twins: list[Twin | None] = [None] * len(items)
             kept: list[int] = []
             for at, item in enumerate(items):
-                twin = None
-                if not self._shelf.again(item.record):
-                    near = here.near(at)
-                    twin = self._nearest(item, found[at], near) if near or found[at] else None
-                    if twin is None:
-                        kept.append(at)
-                        here.keep(at)
-                twins.append(twin)
-            self._keep([items[at] for at in kept])
+                if self._shelf.again(item.record):
+                    continue
+                near = here.near(at)
+                if near or found[at]:
+                    twins[at] = self._nearest(item, found[at], near)
+                if twins[at] is None:
+                    kept.append(at)
+                    here.keep(at)
+            self._keep([items[at] for at in kept], keys[kept], slots[kept])
         return twins
 
     def _nearest(self, item: Item, numbers: Sequence[int], here: Sequence[Item]) -> Twin | None:
-        least, most = least_common(len(item.sketch.shingles), self._similarity)
+        mine = item.sketch.grams()
         best: Twin | None = None
         for record, body in [*((other.record, _body(other)) for other in here), *self._bodies(numbers[:MOST])]:
-            signs, shingles = _unpacked(body)
-            if signs != item.numbers or not least <= len(shingles) <= most:
+            signs, theirs = _unpacked(body)
+            if signs != item.numbers:
                 continue
-            similarity = jaccard(item.sketch.shingles, shingles)
+            similarity = jaccard(mine, theirs)
             if similarity >= self._similarity and (best is None or similarity > (best.similarity or 0)):
                 best = Twin(record, similarity)
             if similarity == 1:
@@ -76,13 +79,13 @@ class TwinIndex:
 
     def _bodies(self, numbers: Sequence[int]) -> Any:
         for number in numbers:
-            entry = self._shelf.at(number)
-            yield entry.record, entry.body
+            yield self._shelf.body(number)
 
-    def _keep(self, items: Sequence[Item]) -> None:
+    def _keep(self, items: Sequence[Item], keys: Any, slots: Any) -> None:
         if items:
-            put = self._shelf.put([(item.record, item.sketch.bands.tobytes(), _body(item)) for item in items])
-            self._table.add(_keys(items, self._scheme), put)
+            rows = [row.tobytes() for row in keys] if self._shelf.name else [b""] * len(items)  # nobody else will read them
+            bodies = [_body(item) for item in items]
+            self._table.add(keys, self._shelf.put(zip([item.record for item in items], rows, bodies, strict=True)), slots)
 
     def _add(self, entries: Sequence[Entry]) -> None:
         import numpy as np
@@ -101,13 +104,9 @@ class _Here:
         self._items = items
         self._keys: list[list[int]] = [[] for _ in items]
         self._kept: dict[int, list[int]] = {}
-        flat = keys.reshape(-1)
-        order = np.argsort(flat, kind="stable")
-        again = flat[order][1:] == flat[order][:-1]
-        shared = np.zeros(len(flat), dtype=bool)
-        shared[order[1:]] |= again
-        shared[order[:-1]] |= again
-        for at, band in np.argwhere(shared.reshape(keys.shape)).tolist():
+        places = (keys & np.uint64(_PLACES - 1)).astype(np.int64)
+        shared = (np.bincount(places.reshape(-1), minlength=_PLACES) > 1)[places]  # with some that only share a place
+        for at, band in np.argwhere(shared).tolist():
             self._keys[at].append(int(keys[at, band]))
 
     def near(self, at: int) -> list[Item]:
@@ -123,15 +122,16 @@ class _Here:
 def _keys(items: Sequence[Item], scheme: Scheme) -> Any:
     import numpy as np
 
-    return np.stack([item.sketch.bands for item in items]) if items else np.empty((0, scheme.bands), dtype=np.uint64)
+    return np.frombuffer(b"".join([item.sketch.bands for item in items]), dtype=np.uint64).reshape(-1, scheme.bands)
 
 
 def _body(item: Item) -> bytes:
-    return bytes([len(item.numbers)]) + item.numbers + bytes(item.sketch.shingles.tobytes())
+    shingles: bytes = item.sketch.shingles.tobytes()
+    return b"%c%b%b" % (len(item.numbers), item.numbers, shingles)
 
 
-def _unpacked(body: bytes) -> tuple[bytes, Any]:
+def _unpacked(body: bytes) -> tuple[bytes, frozenset[int]]:
     import numpy as np
 
     cut = 1 + body[0]
-    return body[1:cut], np.frombuffer(body, dtype=np.uint32, offset=cut)
+    return body[1:cut], frozenset(np.frombuffer(body, dtype=np.uint32, offset=cut).tolist())

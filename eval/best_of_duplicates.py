@@ -72,7 +72,7 @@ class BestOfDuplicates(Filter):
             best, *others = [group[at] for at in best_first(worth)]
             verdicts[best] = Verdict(by=self.part_name(), outcome="keep", evidence={"group": len(group)})
             for at in others:
-                verdicts[at] = self._worse(name_of(records[best]), jaccard(read[at].shingles, read[best].shingles), len(group))
+                verdicts[at] = self._worse(name_of(records[best]), jaccard(read[at].grams(), read[best].grams()), len(group))
         return verdicts
 
     def _alone(self, text: str) -> Verdict:

@@ -29,7 +29,7 @@ class NearDuplicates(Filter):
     """
 
     ordered: ClassVar[bool] = True
-    batch: ClassVar[int] = 256
+    batch: ClassVar[int] = 512
 
     by: By = "all"
     """What is compared: all turns (without their reasoning), the last user turn, or the closing assistant turn."""

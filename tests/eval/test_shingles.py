@@ -57,9 +57,9 @@ def test_a_text_shorter_than_n_is_one_shingle_of_its_own() -> None:
     short, same, longer, signs, other = sketches(["two words", "TWO  words!", "two words more", "?!", "!?"], WORDS)
     assert len(short.shingles) == 1
     assert short.shingles.tolist() == same.shingles.tolist()
-    assert jaccard(short.shingles, longer.shingles) == 0
+    assert jaccard(short.grams(), longer.grams()) == 0
     assert len(signs.shingles) == len(other.shingles) == 1
-    assert jaccard(signs.shingles, other.shingles) == 0
+    assert jaccard(signs.grams(), other.grams()) == 0
     assert len(sketches([" \n"], WORDS)[0].shingles) == 0
 
 
@@ -75,30 +75,40 @@ def test_the_scheme_is_pinned() -> None:
     """Stored indexes depend on these numbers: whoever changes them raises SCHEME."""
     (sketch,) = sketches(["the quick brown fox"], WORDS)
     assert _shingles.SCHEME == "multiply-shift-32/1"
-    assert sketch.shingles.tolist() == [62828011, 2165267502]
+    assert sorted(sketch.shingles.tolist()) == [62828011, 2165267502]
     assert [int(key) for key in sketch.bands[:2]] == [8289874321350516355, 6180903155247183644]
 
 
 @given(st.lists(st.text("abc ", max_size=12), min_size=2, max_size=2))
 def test_jaccard_is_that_of_the_sets(texts: list[str]) -> None:
-    one, other = (sketch.shingles for sketch in sketches(texts, WORDS))
-    mine, theirs = set(one.tolist()), set(other.tolist())
-    assert jaccard(one, other) == pytest.approx(len(mine & theirs) / max(1, len(mine | theirs)))
+    one, other = sketches(texts, WORDS)
+    mine, theirs = set(one.shingles.tolist()), set(other.shingles.tolist())
+    assert jaccard(one.grams(), other.grams()) == pytest.approx(len(mine & theirs) / max(1, len(mine | theirs)))
 
 
 @settings(max_examples=40)
-@given(st.lists(st.lists(st.integers(1, 30), min_size=2, max_size=2), max_size=60), st.integers(1, 20))
-def test_the_table_is_a_dict_of_lists(rows: list[list[int]], batch: int) -> None:
+@given(st.lists(st.lists(st.integers(1, 30), min_size=2, max_size=2), max_size=60), st.integers(1, 20), st.booleans())
+def test_the_table_is_a_dict_of_lists(rows: list[list[int]], batch: int, told: bool) -> None:
     table, expected = BandTable(2, size=4), dict[tuple[int, int], set[int]]()
     for begin in range(0, len(rows), batch):
         part = rows[begin : begin + batch]
         keys = np.array([[one, (1 << 40) + other] for one, other in part], dtype=np.uint64)
-        found = [set(numbers) for numbers in table.find(keys)]
-        assert found == [set().union(*(expected.get((band, key), set()) for band, key in enumerate(row))) for row in part]
-        table.add(keys, range(begin, begin + len(part)))
+        numbers, slots = table.find(keys)
+        assert [set(row) for row in numbers] == [
+            set().union(*(expected.get((band, key), set()) for band, key in enumerate(row))) for row in part
+        ]
+        table.add(keys, range(begin, begin + len(part)), slots if told else None)
         for number, row in enumerate(part, begin):
             for band, key in enumerate(row):
                 expected.setdefault((band, key), set()).add(number)
+
+
+def test_of_many_with_one_key_the_latest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, keys = BandTable(1), np.full((7, 1), 5, dtype=np.uint64)
+    table.add(keys[:3], range(3))
+    table.add(keys[3:], range(3, 7), table.find(keys[3:])[1])
+    monkeypatch.setattr("datalchemy.eval._bandtable.MOST", 2)
+    assert table.find(keys[:1])[0] == [[5, 6]]
 
 
 def items(count: int, seed: int) -> list[Item]:
