@@ -13,12 +13,20 @@ from typing import Any
 from ..core.sandbox import PYTHON, Limits, Program, Ran, Sandbox
 from ._code_tests import BadTests, Suite
 
-PIECES = ("_code_candidate", "_code_checks", "_code_runner")
-"""Modules that run in the sandbox, in the order in which they are loaded."""
+PIECES = {"call": ("_code_candidate", "_code_runner"), "check": ("_code_candidate", "_code_checks", "_code_runner")}
+"""By mode the modules that run in the sandbox, in the order in which they are loaded."""
 BOOT = """\
-import marshal, sys
+import gc, marshal, posix, sys
+gc.disable()
+def read(size):
+    got = b""
+    while len(got) < size:
+        piece = posix.read(0, size - len(got))
+        if not piece: posix._exit(1)
+        got += piece
+    return got
 sys.modules["verify"] = package = type(sys)("verify"); package.__path__ = []
-for name, code in marshal.load(open("runner.bin", "rb")):
+for name, code in marshal.loads(read(int.from_bytes(read(4), "big"))):
     module = sys.modules["verify." + name] = type(sys)("verify." + name)
     module.__package__ = "verify"
     exec(code, module.__dict__)
@@ -29,8 +37,9 @@ import __future__, marshal, sys
 flag, line = __future__.annotations.compiler_flag, "from __future__ import annotations\\n"
 def made(name):
     with open(name) as file:
-        return name, compile(file.read().replace(line, "", 1), name + ".py", "exec", flag, dont_inherit=True)
-sys.stdout.buffer.write(marshal.dumps([made(name) for name in sys.argv[1:]]))
+        return name, compile(file.read().replace(line, "", 1), name + ".py", "exec", flag, dont_inherit=True, optimize=2)
+pieces = [[made(name) for name in names.split(",")] for names in sys.argv[1:]]
+sys.stdout.buffer.write(marshal.dumps([marshal.dumps(piece) for piece in pieces], 2))
 """
 LARGE = 1 << 16
 """Bytes and characters from which on reading and comparing leave the event loop."""
@@ -54,17 +63,19 @@ class Outcome:
     """Bytes that it said."""
 
 
-async def compiled(sandbox: Sandbox) -> bytes:
-    """The modules above, compiled by the sandbox's own Python, which may be another than ours; once for a filter."""
-    sources = {name: Path(__file__).with_name(f"{name}.py").read_bytes() for name in PIECES}
-    program = Program(argv=(PYTHON, "-s", "-S", "-c", COMPILE, *PIECES), files=sources)
+async def compiled(sandbox: Sandbox) -> dict[str, bytes]:
+    """The modules above by mode, compiled by the sandbox's own Python, which may be another than ours; once for a filter."""
+    sources = {name: Path(__file__).with_name(f"{name}.py").read_bytes() for names in PIECES.values() for name in names}
+    program = Program(argv=(PYTHON, "-s", "-S", "-c", COMPILE, *map(",".join, PIECES.values())), files=sources)
     ran = await sandbox.run(program)
-    if ran.infrastructure or ran.status != 0:
+    if ran.infrastructure or ran.status != 0 or not ran.stdout:
         raise RuntimeError(f"the sandbox did not start: {ran.infrastructure or ran.stderr.decode('utf-8', 'replace')}")
-    return ran.stdout
+    return dict(zip(PIECES, marshal.loads(ran.stdout), strict=True))  # noqa: S302 (of our own modules, nothing else ran there)
 
 
-async def outcome(sandbox: Sandbox, runner: bytes, suite: Suite, code: str, *, timeout_s: float, total_s: float, limits: Limits) -> Outcome:
+async def outcome(
+    sandbox: Sandbox, runner: dict[str, bytes], suite: Suite, code: str, *, timeout_s: float, total_s: float, limits: Limits
+) -> Outcome:
     """Run all cases of one candidate; a sandbox that does not start is tried once more."""
     nonce = secrets.token_hex(16)
     total = min(total_s, timeout_s * (len(suite.cases) + 1))
@@ -77,11 +88,12 @@ async def outcome(sandbox: Sandbox, runner: bytes, suite: Suite, code: str, *, t
     if suite.mode == "check":
         rest = {"nonce": nonce, "tests": asks, "prompt": suite.prompt, "setup": suite.setup, "entry": suite.entry}
     try:
-        stdin = b"".join(len(frame).to_bytes(4, "big") + frame for frame in (marshal.dumps(task, FORMAT), marshal.dumps(rest, FORMAT)))
+        frames = (runner.get(suite.mode, runner["call"]), marshal.dumps(task, FORMAT), marshal.dumps(rest, FORMAT))
     except ValueError as error:
         raise BadTests(f"bad_tests: they hold what is no data: {error}") from error
+    stdin = b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
     room = limits.model_copy(update={"wall_s": total + START_S, "stdout_kb": min(len(asks) + 1, 16) * (limits.stdout_kb * 2 + 64)})
-    program = Program(argv=(PYTHON, "-s", "-S", "-c", BOOT), files={"runner.bin": runner}, stdin=stdin, limits=room)
+    program = Program(argv=(PYTHON, "-s", "-S", "-c", BOOT), stdin=stdin, limits=room)
     for _ in range(2):
         ran = await sandbox.run(program)
         if ran.stdout.startswith(b"ready\n"):

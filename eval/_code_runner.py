@@ -8,6 +8,7 @@ The right answers of other forms never come here.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import posix as os  # all of `os` that is needed here, without the milliseconds of the rest
 import select
@@ -27,9 +28,11 @@ PIPE = 32 << 10
 
 def child(play: Any, keep: dict[int, int]) -> int:
     """Fork; the child has the descriptors `keep` (number there: number here), 0 to 2 else go nowhere, and no others."""
+    gc.freeze()  # what is there is not walked through, and so not copied, in the child
     pid = os.fork()
     if pid:
         return pid
+    gc.enable()
     try:
         nowhere = os.open("/dev/null", os.O_RDWR)
         moved = {target: os.dup(source) for target, source in keep.items()}

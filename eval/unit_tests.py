@@ -67,7 +67,7 @@ class UnitTests(Filter):
 
         yield judge
 
-    async def _judged(self, record: Record, sandbox: Sandbox, runner: bytes) -> Verdict:
+    async def _judged(self, record: Record, sandbox: Sandbox, runner: dict[str, bytes]) -> Verdict:
         text = parts_of(record, ("answer",)).get("answer", "") if record.response is not None else ""
         try:
             large = len(text) + len(record.tests or "") > LARGE or not record.tests

@@ -30,26 +30,22 @@ class Bubblewrap:
     @staticmethod
     def missing() -> list[str]:
         """Commands that are not there."""
-        return [name for name in ("bwrap", "prlimit", *(["setpriv"] if os.geteuid() == 0 else [])) if shutil.which(name) is None]
+        return [name for name in ("bwrap", "prlimit") if shutil.which(name) is None]
 
     def run(self, program: Program, user: int, cancelled: Event) -> Ran:
         """Run it to its end; blocks."""
         argv = [str(self.interpreter.path) if program.argv[0] == "python" else program.argv[0], *program.argv[1:]]
         with _descriptors([self._filters, *program.files.values()]) as fds:
-            words = [*_user(user), "bwrap", *self._mounts, *_files(program, fds[1:]), "--seccomp", str(fds[0])]
+            words = ["bwrap", *self._mounts, *_files(program, fds[1:]), "--seccomp", str(fds[0])]
             words += ["--", *_limited(program.limits), *argv]
             ran = watched(
                 words, environment=self.interpreter.environment(), stdin=program.stdin, limits=program.limits,
                 descriptors=fds, cancelled=cancelled, sweep=lambda: None,
+                user=user if os.geteuid() == 0 else None,  # root has no limit of processes
             )  # fmt: skip
-        if ran.status and not ran.stdout and ran.stderr.startswith((b"bwrap: ", b"prlimit: ", b"setpriv: ")):
+        if ran.status and not ran.stdout and ran.stderr.startswith((b"bwrap: ", b"prlimit: ")):
             return Ran(infrastructure=ran.stderr.decode("utf-8", "replace").strip()[:300])
         return ran
-
-
-def _user(user: int) -> list[str]:
-    """As root: another user first, for root has no limit of processes."""
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] if os.geteuid() == 0 else []
 
 
 def _limited(limits: Limits) -> list[str]:

@@ -33,7 +33,7 @@ class Landlock:
     @staticmethod
     def missing() -> list[str]:
         """What is not there."""
-        lacking = [name for name in ("prlimit", "setpriv") if shutil.which(name) is None]
+        lacking = [name for name in ("prlimit",) if shutil.which(name) is None]
         return lacking if os.geteuid() == 0 else [*lacking, "root (to become another user)"]
 
     def run(self, program: Program, user: int, cancelled: Event) -> Ran:
@@ -47,15 +47,14 @@ class Landlock:
                 (box / name).chmod(0o444)
             box.chmod(0o755)
             readable = ":".join(map(str, (*self._readable(), box)))
-            words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--"]
-            words += ["prlimit", f"--as={limits.memory_mb << 20}", f"--cpu={limits.cpu_s}", f"--fsize={limits.file_mb << 20}"]
+            words = ["prlimit", f"--as={limits.memory_mb << 20}", f"--cpu={limits.cpu_s}", f"--fsize={limits.file_mb << 20}"]
             words += ["--nofile=128", "--core=0", f"--nproc={limits.processes}", "--"]
             words += [python, "-I", "-S", "-c", self._launcher, readable, self._filters.hex(), "--", *argv]
             ran = watched(
                 words, environment=self.interpreter.environment(), stdin=program.stdin, limits=limits, folder=folder,
-                cancelled=cancelled, sweep=lambda: _sweep(user),
+                cancelled=cancelled, sweep=lambda: _sweep(user), user=user,
             )  # fmt: skip
-        if ran.status and not ran.stdout and ran.stderr.startswith((b"landlock: ", b"prlimit: ", b"setpriv: ")):
+        if ran.status and not ran.stdout and ran.stderr.startswith((b"landlock: ", b"prlimit: ")):
             return Ran(infrastructure=ran.stderr.decode("utf-8", "replace").strip()[:300])
         return ran
 

@@ -49,12 +49,17 @@ class Found(Frozen):
     """Why there is none."""
 
 
+def _at_once(cores: int) -> int:
+    """A few more than there are cores: while the kernel makes and removes namespaces, a run only waits."""
+    return cores + (cores + 3) // 4
+
+
 class LocalSandbox:
     """Implements `core.sandbox.Sandbox`. Nothing is started, nor probed, before it is asked. `kinds`: tiers to try, in order."""
 
     def __init__(self, kinds: str = "AB", *, at_once: int | None = None) -> None:
         self._kinds = kinds
-        self._at_once = at_once or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        self._at_once = at_once or _at_once(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         self._threads: ThreadPoolExecutor | None = None
         self._running: set[Event] = set()
         self._used = ""

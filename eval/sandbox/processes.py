@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 from ...core.sandbox import Limits, Ran
+from .credentials import other_user
 
 CHUNK = 1 << 16
 GRACE_S = 2.0
@@ -30,17 +31,20 @@ def watched(
     descriptors: Sequence[int] = (),
     cancelled: Event,
     sweep: Callable[[], None],
+    user: int | None = None,
 ) -> Ran:
     """Run a command to its end or to the end of its time. `sweep` removes what it left running; call it from a worker thread.
 
-    Only stdin, stdout, stderr and `descriptors` are inherited: bubblewrap would pass on whatever else is open.
+    Only stdin, stdout, stderr and `descriptors` are inherited: bubblewrap would pass on whatever else is open. `user`: as whom it
+    runs; None: as ourselves.
     """
     began = time.monotonic()
     try:
-        process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            cwd=folder, env=dict(environment), close_fds=True, pass_fds=tuple(descriptors),
-        )  # fmt: skip
+        with other_user(user):
+            process = subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                cwd=folder, env=dict(environment), close_fds=True, pass_fds=tuple(descriptors),
+            )  # fmt: skip
     except OSError as error:
         return Ran(infrastructure=f"{words[0]} did not start: {error}")
     with process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import marshal
 import pickle
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -250,7 +251,8 @@ class TestWhatIsRight:
 
             async def run(self, program: Program) -> Ran:
                 self.runs += 1
-                return Ran(infrastructure="bwrap: no space left") if self.runs > 1 else Ran(status=0)
+                compiled = Ran(status=0, stdout=marshal.dumps([b"", b""], 2))
+                return Ran(infrastructure="bwrap: no space left") if self.runs > 1 else compiled
 
         broken = Broken()
         async with UnitTests().open(FilterTools(workers=many.workers, sandbox=broken)) as judge:  # type: ignore[arg-type]
