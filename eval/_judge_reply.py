@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+from ..core.loose_json import objects
 from ._judge_text import legible
 from ._parts import shown
 
@@ -15,8 +15,6 @@ Winner = Literal["a", "b", "tie"]
 
 _TAIL = 20_000
 """Characters of a reply that are read, from its end."""
-_EFFORT = 400_000
-"""Characters looked at in all, over false starts: braces within braces that lead nowhere."""
 _NUMBER = re.compile(r"\s*([+-]?\d{1,6}(?:\.\d{1,6})?)\s*(?:(?:/|out of)\s*\d{1,6})?\s*")
 _BLANK = re.compile(r"\s+")
 
@@ -24,37 +22,10 @@ _BLANK = re.compile(r"\s+")
 def last(reply: str, material: Sequence[str], read: Callable[[Mapping[str, Any]], T | None]) -> T | None:
     """What `read` makes of the last object that it can read; an object that stands in the material as it is was copied from there."""
     compact = [_BLANK.sub("", text) for text in material]
-    for value, raw in reversed(list(_objects(reply[-_TAIL:]))):
+    for value, raw in reversed(list(objects(reply[-_TAIL:]))):
         if (found := read(value)) is not None and not any(_BLANK.sub("", raw) in text for text in compact):
             return found
     return None
-
-
-def _objects(text: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """JSON objects in a text with their raw form; one within another only where the outer one cannot be read."""
-    decoder = json.JSONDecoder(strict=False)
-    at, effort = text.find("{"), 0
-    while at >= 0 and effort < _EFFORT:
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            value, end = _mended(decoder, text, at)
-            effort += (error.pos if isinstance(error, json.JSONDecodeError) else len(text)) - at + 2 * (end - at)
-        if isinstance(value, dict):
-            yield value, text[at:end]
-            at = end - 1
-        at = text.find("{", at + 1)
-
-
-def _mended(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
-    """The object with its trailing commas taken out, where that is what is wrong with it; None otherwise."""
-    end = text.find("}", at) + 1
-    if not end:
-        return None, len(text)
-    try:
-        return decoder.decode(re.sub(r",\s{0,9}([\]}])", r"\1", text[at:end])), end
-    except (ValueError, RecursionError):
-        return None, end
 
 
 def number(value: Any, low: float, high: float) -> float | None:

@@ -24,6 +24,7 @@ class Call:
     sample: int = 0
     sampling: Sampling | None = None
     tools: tuple[Any, ...] = ()
+    json_schema: Any = None
 
     @property
     def texts(self) -> list[tuple[str, str]]:
@@ -65,7 +66,7 @@ class ScriptedModel:
         json_schema: Mapping[str, Any] | None = None,
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> Reply:
-        return await self._answer(Call("chat", tuple(messages), path, sample, sampling, tuple(tools)))
+        return await self._answer(Call("chat", tuple(messages), path, sample, sampling, tuple(tools), json_schema))
 
     async def complete(self, prompt: str | Sequence[int], *, path: str, sample: int = 0, sampling: Sampling | None = None) -> Reply:
         return await self._answer(Call("complete", prompt if isinstance(prompt, str) else tuple(prompt), path, sample, sampling))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 from datalchemy.core import plug
@@ -17,6 +18,8 @@ SEED = Record(
 )
 SETTINGS: dict[str, dict[str, object]] = {}
 """Of strategies that need more than a model."""
+SAYS: dict[str, Callable[..., str]] = {}
+"""Of strategies whose calls are not answered by `say`, what is."""
 
 
 def say(call):
@@ -38,8 +41,9 @@ def strategy(request) -> Generator:
 
 
 @pytest.fixture
-def tools(scripted, double):
-    return lambda **more: double(scripted(say, render=render, **more), {"math_answer": keep})
+def tools(scripted, double, strategy):
+    says = SAYS.get(strategy.part_name(), say)
+    return lambda **more: double(scripted(says, render=render, **more), {"math_answer": keep})
 
 
 def seed_of(strategy: Generator) -> Record:
