@@ -7,11 +7,23 @@ import posix as os  # all of `os` that is needed here, without the milliseconds 
 import select
 import sys
 import time
-from _json import encode_basestring_ascii as quoted
 
 TYPE_CHECKING = False  # the real one costs its module's import
 if TYPE_CHECKING:
     from typing import Any
+
+
+ESCAPES = {at: f"\\u{at:04x}" for at in (*range(32), 127)} | {34: '\\"', 92: "\\\\"}
+SHORT = 1000
+
+
+def quoted(text: str) -> str:
+    """A text as JSON in ASCII. The one of `json` comes from a library that takes longer to load than most candidates run."""
+    if text.isascii() and len(text) < SHORT:
+        return f'"{text.translate(ESCAPES)}"'
+    from _json import encode_basestring_ascii
+
+    return encode_basestring_ascii(text)
 
 
 class Stop(BaseException):

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import builtins
 import time
-from _json import encode_basestring_ascii as quoted
 from _json import make_scanner
 from _signal import SIGALRM, setitimer, signal  # type: ignore[import-not-found]
 
-from ._code_candidate import Stop
+from ._code_candidate import Stop, quoted
 
 TYPE_CHECKING = False  # the real one costs its module's import
 if TYPE_CHECKING:

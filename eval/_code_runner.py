@@ -14,9 +14,8 @@ import posix as os  # all of `os` that is needed here, without the milliseconds 
 import select
 import sys
 import time
-from _json import encode_basestring_ascii as quoted
 
-from ._code_candidate import Stop, play_functions, play_program, read_exactly, read_frame, write_all
+from ._code_candidate import Stop, play_functions, play_program, quoted, read_exactly, read_frame, write_all
 
 TYPE_CHECKING = False  # the real one costs its module's import
 if TYPE_CHECKING:

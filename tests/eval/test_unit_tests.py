@@ -17,6 +17,7 @@ from conftest import FilterTools
 from datalchemy.core.record import Conversation, Message, PlainText, Record, Verdict
 from datalchemy.core.sandbox import Program, Ran
 from datalchemy.eval import _code_answer, _code_asserts, _code_compare
+from datalchemy.eval._code_candidate import quoted
 from datalchemy.eval._code_tests import suite_of
 from datalchemy.eval.sandbox.local import LocalSandbox, probed
 from datalchemy.eval.unit_tests import UnitTests
@@ -377,3 +378,10 @@ class TestReading:
     def test_fields_are_read_where_there_are_no_tests(self) -> None:
         made = Record(fields={"input_output": '{"inputs": ["1"], "outputs": ["2"]}', "question": "?"})
         assert [(case.ask, case.expected) for case in suite_of(made).cases] == [("1", "2")]
+
+
+@given(st.one_of(st.text(), st.text(st.characters(max_codepoint=127), max_size=1200)))
+def test_what_a_candidate_says_is_json_in_ascii(text: str) -> None:
+    said = quoted(text)
+    assert said.isascii()
+    assert json.loads(said) == text
