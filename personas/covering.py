@@ -20,7 +20,9 @@ def covering(axes: Mapping[str, Sequence[str]], t: int, possible: Callable[[Mapp
     """
     if not 1 <= t <= len(axes):
         raise ValueError(f"combinations of {t} need at least {t} axes, there are {len(axes)}")
-    missing = dict.fromkeys(one for one in _tuples(axes, t) if possible(dict(one)))
+    wanted = [one for one in _tuples(axes, t) if possible(dict(one))]
+    rng.shuffle(wanted)  # so that the first rows differ in all axes
+    missing = dict.fromkeys(wanted)
     rows: list[Row] = []
     while missing:
         row = _filled(dict(next(iter(missing))), axes, t, missing, possible, rng)
