@@ -13,7 +13,7 @@ from ..core.record import Record
 from ._overlap import longest_run, units, words
 
 CONTACT = re.compile(
-    r"[\w.+-]+@[\w-]+\.\w+|https?://|\bwww\.|(?<![\w@])@[A-Za-z_]\w{2,}|(?<!\d)\+?\d(?:[\s().-]{0,2}\d){7,}|微信号?[:：]|QQ\s*[:：]?\s*\d{5,}",
+    r"[\w.+-]+@[\w-]+\.\w+|https?://|\bwww\.|(?<![\w@])@[A-Za-z_]\w{2,}|(?<!\w)\+?\d(?:[\s().-]{0,2}\d){7,}|微信号?[:：]|QQ\s*[:：]?\s*\d{5,}",
     re.IGNORECASE,
 )
 """Addresses, links, handles, telephone numbers."""

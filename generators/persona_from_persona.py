@@ -85,8 +85,8 @@ class PersonaFromPersona(Generator):
             asked = await together([self._related(persona, f"round{depth}.related{n}", tools) for n, persona in enumerate(frontier)])
             records: list[Record] = []
             for parent, one in zip(frontier, asked, strict=True):
-                if isinstance(one, Refused):
-                    found.dropped[one.reason] += 1
+                if isinstance(one, str):
+                    found.dropped[one] += 1
                     continue
                 texts = [text for text in one.values["personas"][: self.per_call] if found.takes(text, self.alike)]
                 records += [self._record(seed, text, parent, depth, one) for text in texts]
@@ -103,14 +103,14 @@ class PersonaFromPersona(Generator):
             told = ", ".join(f"{reason} {count}" for reason, count in found.dropped.most_common() if count)
             raise Refused(found.dropped.most_common(1)[0][0], f"left out: {told}")
 
-    async def _related(self, persona: str, path: str, tools: Tools) -> Filled | Refused:
-        """The filled form of one person, or why there is none: the others of the round go on."""
+    async def _related(self, persona: str, path: str, tools: Tools) -> Filled | str:
+        """The filled form of one person, or the reason why there is none: the others of the round go on."""
         try:
             return await filled(
                 tools, self.model, FORM, "persona_from_persona.related", path=path, sampling=self.sampling, persona=persona, count=self.per_call
             )  # fmt: skip
         except Refused as refused:
-            return refused
+            return refused.reason
 
     def _record(self, seed: Record, persona: str, parent: str, depth: int, asked: Filled) -> Record:
         return seed.derive(

@@ -58,32 +58,32 @@ class PersonaFromText(Generator):
             if isinstance(one, Record):
                 yield one
             else:
-                dropped.append(str(one))
+                dropped.append(one)
         if dropped:
             raise Refused(dropped[0].partition(":")[0], f"{len(dropped)} of {len(made)} personas; the first: {dropped[0]}")
 
-    async def _persona(self, relation: Relation, seed: Record, text: str, tools: Tools) -> Record | Refused:
-        """The persona of one relation, or why there is none."""
+    async def _persona(self, relation: Relation, seed: Record, text: str, tools: Tools) -> Record | str:
+        """The persona of one relation, or why there is none: the others go on."""
         wanted = WORDS[relation][tools.language == "zh"]
         try:
-            asked = await filled(
+            told = await filled(
                 tools, self.model, FORM, "persona_from_text.person", path=relation, sampling=self.sampling, text=text[: self.max_chars], relation=wanted
             )  # fmt: skip
         except Refused as refused:
-            return refused
-        persona = asked.values["persona"]
+            return str(refused)
+        persona = told.values["persona"]
         if flaw := flaw_of(persona):
-            return Refused(flaw, persona[:200])
+            return f"{flaw}: {persona[:200]}"
         record = seed.derive(
             self.part_name(),
             PlainText(text=persona),
-            replies=[asked.reply],
-            prompt=asked.wording.name,
-            template=asked.wording.template,
-            labels={"finish_reason": asked.reply.finish_reason},
+            replies=[told.reply],
+            prompt=told.wording.name,
+            template=told.wording.template,
+            labels={"finish_reason": told.reply.finish_reason},
             operator="text_to_persona",
             relation=relation,
             text_hash=blake2b(text.encode(errors="replace"), digest_size=8).hexdigest(),
         )
         (kept,) = await kept_private([record], tools)
-        return record if kept else Refused("private", "the recipe's `privacy` found personal data in the persona")
+        return record if kept else "private: the recipe's `privacy` found personal data in the persona"

@@ -16,9 +16,14 @@ from datalchemy.service.fielddocs import field_docs
 SEED = Record(
     content=Conversation(messages=(user("5 + 3?"),)), answer="8", tests="[]", fields={"topic": "sums"}, labels={"level": 1}, origin="0/0"
 )
-SETTINGS: dict[str, dict[str, object]] = {}
+SETTINGS: dict[str, dict[str, object]] = {"persona": {"task": "math_problem"}}
 """Of strategies that need more than a model."""
-SAYS: dict[str, Callable[..., str]] = {}
+SAYS: dict[str, Callable[..., str]] = {
+    "persona": lambda call: "<problem>A hive gives 12 kg of honey. What do 7 hives give?</problem>" if call.path == "write" else "84 kg",
+    "persona_answers": lambda call: f"It is {call.path}, by way of {call.number}, I say",
+    "persona_from_text": lambda call: "<persona>A clerk who adds columns by hand</persona>",
+    "persona_from_persona": lambda call: "\n".join(f"<personas>A clerk who adds row{call.number}x{n} by hand</personas>" for n in range(3)),
+}
 """Of strategies whose calls are not answered by `say`, what is."""
 
 
