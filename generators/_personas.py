@@ -13,6 +13,7 @@ from ..personas.panel import PANEL
 from ._turns import asked
 
 Personas = Composed | Listed | None
+_MARKS = re.compile(r"<\s{0,3}/?\s{0,3}(?:person|text|examples)\s{0,3}>", re.IGNORECASE)
 _ORDINAL = re.compile(r"seed#(\d+)")
 
 
@@ -40,7 +41,12 @@ def several(personas: Personas, k: int, tools: Tools) -> list[Persona]:
 
 def described(persona: str, tools: Tools) -> Rendered:
     """The persona as material in a wording."""
-    return tools.render("persona.person", persona=persona)
+    return tools.render("persona.person", persona=unmarked(persona))
+
+
+def unmarked(text: str) -> str:
+    """Material without the tags that set it apart, which nothing within it may open or close."""
+    return _MARKS.sub("", text)
 
 
 def _number(seed: Record) -> int:

@@ -20,7 +20,7 @@ from ._forms import FORMS, filled
 from ._overlap import longest_run
 from ._persona_checks import unleaked
 from ._persona_tasks import TASKS, Body, Task, TaskName, content_of, text_of
-from ._personas import described, persona_of
+from ._personas import described, persona_of, unmarked
 from ._turns import replied
 
 COPIED = 12
@@ -57,8 +57,8 @@ class Persona(Generator):
     """Whether problems, puzzles and instructions are answered; `false` gives the bare question, as a seed for the next stage."""
     constraints: NonNegativeInt = Field(default=0, le=5)
     """Of `instruction`: checkable constraints added to it, which `use: instructions` verifies in the answer."""
-    constraint_types: tuple[str, ...] = IDS
-    """Those that are drawn. Leave some out and measure on them: what was trained on says little about what was not."""
+    held_out: tuple[str, ...] = ()
+    """Types of constraints that are never drawn. Measure on them: what was trained on says little about what was not."""
     leak: int | None = Field(default=6, ge=2)
     """Words in a row that a text may share with its persona at most (a Chinese character is half a word); null: any."""
     sampling: Sampling | None = None
@@ -70,9 +70,11 @@ class Persona(Generator):
 
     @model_validator(mode="after")
     def _holds_together(self, info: ValidationInfo) -> Self:
-        for name in self.constraint_types:
+        for name in self.held_out:
             if name not in IDS:
                 raise ValueError(f"unknown instruction {name!r}; {nearest(name, IDS)}")
+        if self.constraints and set(self.held_out) == set(IDS):
+            raise ValueError("`held_out` leaves no constraint to draw")
         if self.constraints and self.task != "instruction":
             raise ValueError(f"`constraints` are for `task: instruction`, not for {self.task}")
         self._pool, self._pool_hash = demonstrations_of(self.demonstrations, info)
@@ -121,7 +123,7 @@ class Persona(Generator):
         parts = [described(somebody.text, tools).text]
         if shots:
             examples = "\n\n".join(shown(one, with_persona=self.mode == "persona_few_shot", language=tools.language) for one in shots)
-            parts.insert(0, tools.render("persona.examples", examples=examples).text)
+            parts.insert(0, tools.render("persona.examples", examples=unmarked(examples)).text)
         return "\n\n".join(parts)
 
     def _body(self, task: Task, values: Mapping[str, Any], somebody: Somebody, shots: Sequence[Demonstration]) -> Body:
@@ -139,7 +141,7 @@ class Persona(Generator):
         if not self.constraints or not isinstance(body, Conversation):
             return body, []
         text = body.messages[-1].text
-        drawn = draw(tools.rng("constraints"), self.constraints, language=tools.language, ids=self.constraint_types, prompt=text)
+        drawn = draw(tools.rng("constraints"), self.constraints, language=tools.language, ids=set(IDS) - set(self.held_out), prompt=text)
         gap = "" if tools.language == "zh" else " "
         worded = gap.join((text, *(describe(one, tools.language) for one in drawn)))
         return Conversation(messages=(user(worded),)), drawn

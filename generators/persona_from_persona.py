@@ -20,7 +20,7 @@ from ._forms import FORMS, Filled, Form, filled
 from ._forms import Field as Blank
 from ._overlap import grams, jaccard
 from ._persona_checks import flaw_of, kept_private
-from ._personas import persona_of
+from ._personas import persona_of, unmarked
 from ._turns import together
 
 FORM = Form((Blank("personas", "texts"),))
@@ -107,7 +107,7 @@ class PersonaFromPersona(Generator):
         """The filled form of one person, or the reason why there is none: the others of the round go on."""
         try:
             return await filled(
-                tools, self.model, FORM, "persona_from_persona.related", path=path, sampling=self.sampling, persona=persona, count=self.per_call
+                tools, self.model, FORM, "persona_from_persona.related", path=path, sampling=self.sampling, persona=unmarked(persona), count=self.per_call
             )  # fmt: skip
         except Refused as refused:
             return refused.reason

@@ -15,6 +15,7 @@ from ..core.record import PlainText, Record
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Blank
 from ._persona_checks import flaw_of, kept_private
+from ._personas import unmarked
 from ._turns import asked, together
 
 FORM = Form((Blank("persona"),))
@@ -67,7 +68,7 @@ class PersonaFromText(Generator):
         wanted = WORDS[relation][tools.language == "zh"]
         try:
             told = await filled(
-                tools, self.model, FORM, "persona_from_text.person", path=relation, sampling=self.sampling, text=text[: self.max_chars], relation=wanted
+                tools, self.model, FORM, "persona_from_text.person", path=relation, sampling=self.sampling, text=unmarked(text[: self.max_chars]), relation=wanted
             )  # fmt: skip
         except Refused as refused:
             return str(refused)

@@ -96,9 +96,9 @@ class Composed(Frozen):
     def _completed(self, fixed: Mapping[str, str], rng: Random | None) -> dict[str, Value]:
         """Values of all axes that go together and hold `fixed`, drawn; the first ones without `rng`. Empty: there are none.
 
-        Searched axis by axis, the occupation first since it rules out most, and back where nothing fits.
+        Searched axis by axis, back where nothing fits: what is fixed first, then the occupation, which rules out most.
         """
-        order = ("sector", "occupation", "age", "education", "family", "place")
+        order = sorted(("sector", "occupation", "age", "education", "family", "place"), key=lambda axis: axis not in fixed)
 
         def search(at: int, chosen: dict[str, Value]) -> dict[str, Value]:
             if at == len(order):

@@ -9,6 +9,7 @@ import pytest
 from datalchemy.core.backend import Reply
 from datalchemy.core.errors import RecipeError, Refused
 from datalchemy.core.record import PlainText, Record, user
+from datalchemy.formats.constraints import IDS
 from datalchemy.generators._persona_tasks import TASKS, parameters
 from datalchemy.generators.persona import Persona
 from datalchemy.personas.composed import Composed
@@ -251,9 +252,13 @@ def test_demonstrations_from_the_records_of_an_earlier_run(tmp_path: Path):
         Persona.model_validate(raw, context={"base": tmp_path})
 
 
+def without(*kept: str) -> tuple[str, ...]:
+    return tuple(name for name in IDS if name not in kept)
+
+
 async def test_constraints_are_asked_for_in_words_and_kept_for_the_filter(bench, yielded):
     kinds = ("punctuation:no_comma", "startend:quotation", "detectable_format:title")
-    strategy = Persona(model="teacher", task="instruction", constraints=1, constraint_types=kinds)
+    strategy = Persona(model="teacher", task="instruction", constraints=1, held_out=without(*kinds))
     tools = bench()
     record = await one(yielded, strategy, empty(2), tools)
     told = json.loads(record.tests or "")
@@ -268,7 +273,7 @@ async def test_constraints_are_asked_for_in_words_and_kept_for_the_filter(bench,
 
 async def test_held_out_constraints_are_never_drawn(bench, yielded):
     kept = ("punctuation:no_comma", "startend:end_checker")
-    strategy = Persona(model="teacher", task="instruction", constraints=5, constraint_types=kept, respond=False)
+    strategy = Persona(model="teacher", task="instruction", constraints=5, held_out=without(*kept), respond=False)
     for seed_ in range(12):
         record = await one(yielded, strategy, empty(1), bench(seed=seed_))
         assert set(json.loads(record.tests or "")["instruction_id_list"]) <= set(kept)
@@ -279,7 +284,8 @@ async def test_held_out_constraints_are_never_drawn(bench, yielded):
     [
         ({"task": "math_problems"}, "math_problem"),
         ({"task": "math_problem", "constraints": 1}, "are for `task: instruction`"),
-        ({"task": "instruction", "constraint_types": ["no_comma"]}, "unknown instruction 'no_comma'"),
+        ({"task": "instruction", "held_out": ["no_comma"]}, "unknown instruction 'no_comma'"),
+        ({"task": "instruction", "constraints": 1, "held_out": list(IDS)}, "leaves no constraint"),
         ({"task": "instruction", "mode": "few_shot"}, "need `demonstrations`"),
         ({"task": "instruction", "demonstrations": SHOTS}, "zero_shot` takes none"),
         ({"task": "instruction", "mode": "persona_few_shot", "demonstrations": [{"text": "x"}]}, "has none"),

@@ -25,7 +25,7 @@ NAMED = [
     "John Smith, a farmer from the valley who grows beans",
     "A biographer of Marie Curie who writes for radio",
     "A neighbour of Dr. Alvarez who keeps the parish accounts",
-    "A young woman named Ines who repairs bicycles",
+    "A young woman named Clara who repairs bicycles",
     "Maria, a nurse who works at night",
     "Maria is a nurse who works at night",
     "A secretary to President Lincoln who copies letters",
