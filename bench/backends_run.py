@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-OPTIONS = {"enforce_eager": True, "enable_chunked_prefill": False}
-"""As `use: vllm` has it on a CPU."""
+OPTIONS = {"enforce_eager": True, "enable_chunked_prefill": False, "dtype": "bfloat16"}
+"""As `use: vllm` has it on a CPU; and not in ember's own float16, which many processors have no instructions for."""
 
 WARM = 8
 
@@ -39,7 +39,7 @@ def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: 
     seeds, recipe = folder / "seeds.jsonl", folder / "bench.yaml"
     seeds.write_text("".join(json.dumps({"question": prompt}) + "\n" for prompt in prompts))
     where = (
-        {"use": "vllm", "path": model, "options": OPTIONS}
+        {"use": "vllm", "path": model, "dtype": OPTIONS["dtype"], "options": {key: OPTIONS[key] for key in OPTIONS if key != "dtype"}}
         if client == "vllm"
         else {"use": "http", "url": folder.joinpath("url").read_text()}
     )
@@ -91,9 +91,10 @@ def main() -> None:
         told = engine(client, model, folder, prompts, sampling)
     else:
         sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "real"))
-        from vllm_server import VllmServer
+        from vllm_server import VllmServer, command
 
-        server = VllmServer(Path(os.environ["DATALCHEMY_VLLM_PYTHON"]), folder / "vllm.log")
+        python = Path(os.environ["DATALCHEMY_VLLM_PYTHON"])
+        server = VllmServer(python, folder / "vllm.log", lambda python, port: [*command(python, port), "--dtype", "bfloat16"])
         server.start()
         try:
             (folder / "url").write_text(server.url)
