@@ -11,13 +11,18 @@ from pydantic import Field, ValidationError, model_validator
 from ..core.errors import RecipeError, nearest
 from ..core.frozen import Frozen
 from ..core.plug import names
-from .modelnames import replace_models
+from .modelnames import NAMED_MODEL, replace_models
+from .plainyaml import Mark
 from .policy import Policy
 from .reading import Document, explain, located, read, set_path
 from .recipe import AnyEndpoint, AnyFilter, Recipe, Reuse, text_of, with_encoder
 
 TAKEN = ("name", "seed", "language", "models", "filters", "prompts", "fields", "reuse", "policy")
 """What is taken of a recipe that also generates."""
+NEEDS_FILE = """\
+Settings and models of filters stand in a recipe's file, named in place of the filters:
+  models: {judge: {use: http, url: "http://127.0.0.1:8000/v1", name: my-model}}
+  filters: [{use: judge, model: judge}, math_answer]"""
 
 
 class FilterRecipe(Frozen):
@@ -74,8 +79,10 @@ class FilterRecipe(Frozen):
         fields: Mapping[str, str] | None = None,
     ) -> FilterRecipe:
         """Read a recipe file, a shipped recipe, or names of filters separated by commas. Raises RecipeError."""
-        document, base = cls._document(name)
+        document, base, named = cls._document(name)
         data = document.data
+        if named:
+            data["models"] = _named_models(model)
         for path, value in sets:
             set_path(data, path, value)
         for one in model:
@@ -84,7 +91,12 @@ class FilterRecipe(Frozen):
             data["models"] = {**(data.get("models") or {}), **models}
         if fields:
             data["fields"] = {**(data.get("fields") or {}), **fields}
-        return cls.build(data, base=base, document=document)
+        try:
+            return cls.build(data, base=base, document=document)
+        except RecipeError as error:
+            if named and not sets:
+                error.args = (f"{error}\n{NEEDS_FILE}",)
+            raise
 
     @classmethod
     def build(cls, data: Mapping[str, Any], *, base: Path = Path(), document: Document | None = None) -> FilterRecipe:
@@ -104,13 +116,36 @@ class FilterRecipe(Frozen):
             raise located(error, document, ()) if document is not None else error from error
 
     @classmethod
-    def _document(cls, name: str | Path) -> tuple[Document, Path]:
-        known = names("eval")
-        wanted = [one.strip() for one in str(name).split(",") if one.strip()]
+    def _document(cls, name: str | Path) -> tuple[Document, Path, bool]:
+        """The recipe, its folder, and whether it was made of names of filters. Raises RecipeError."""
+        known, wanted = names("eval"), _split(name)
         if not Path(name).is_file() and wanted and all(one in known for one in wanted):
-            return read(f"filters: [{', '.join(wanted)}]", str(name)), Path()
+            return Document({"filters": wanted}, str(name), Mark(1)), Path(), True
         try:
             path = Recipe.find(name)
         except RecipeError as error:
-            raise RecipeError(f"{error}; nor a filter: {nearest(str(name), known)}") from error
-        return read(text_of(path, "recipe"), str(name)), path.parent
+            raise _no_such(wanted, known, error) from error
+        return read(text_of(path, "recipe"), str(name)), path.parent, False
+
+
+def _split(name: str | Path) -> list[str]:
+    return [one.strip() for one in str(name).split(",") if one.strip()]
+
+
+def _named_models(words: Sequence[str]) -> dict[str, Any]:
+    """A place for each model that is given with a name, where no recipe describes it: `judge=http://HOST/v1#NAME`."""
+    return {found[1]: {} for word in words if (found := NAMED_MODEL.match(word))}
+
+
+def _no_such(wanted: Sequence[str], known: Sequence[str], error: RecipeError) -> RecipeError:
+    """What to say of a text that is no recipe, and neither a filter nor a list of filters."""
+    if not wanted:
+        return RecipeError("no filters named: give a recipe's file, or filters such as math_answer,language")
+    missed = next(one for one in wanted if one not in known)
+    if len(wanted) > 1:
+        return RecipeError(f"no filter {missed!r}; {nearest(missed.lower(), known)}")
+    if Path(missed).suffix or Path(missed).name != missed:
+        return error
+    return RecipeError(
+        f"{missed!r} is no filter, no file and no shipped recipe ({', '.join(Recipe.shipped())}); {nearest(missed.lower(), known)}"
+    )

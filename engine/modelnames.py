@@ -10,6 +10,8 @@ from ..core.errors import RecipeError
 FORMS = "ember, gguf:FILE, vllm:MODEL, vllm-server:MODEL, openai:NAME, litellm:PROVIDER/NAME, http://HOST/v1#NAME (or https)"
 KEPT = ("sampling", "price", "max_in_flight", "rpm", "tpm", "attempts", "patience_s", "deadlines", "identity")
 """What a model's settings keep when another model takes its place."""
+NAMED_MODEL = re.compile(r"([A-Za-z_][\w-]*)=(.+)")
+"""A model for one of several: `teacher=ember`."""
 
 
 def settings(name: str) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def settings(name: str) -> dict[str, Any]:
 
 def replace_models(data: dict[str, Any], word: str) -> None:
     """Put the model of `--model` in place: `teacher=ember` for one of several, a bare name for all."""
-    found = re.match(r"([A-Za-z_][\w-]*)=(.+)", word)
+    found = NAMED_MODEL.match(word)
     name, wanted = (found[1], found[2]) if found else (None, word)
     new = settings(wanted)
     models = data.setdefault("models", {})

@@ -150,7 +150,7 @@ class SeedSource(Frozen):
         if path.is_file() and path.suffix.lower() in SUFFIXES:
             return [path]
         if path.is_file():
-            raise RecipeError(f"{self.path}: seeds are read from {', '.join(SUFFIXES)} or a folder", "seeds.path")
+            raise RecipeError(f"{self.path}: rows are read from {', '.join(SUFFIXES)} or a folder; name it by what it holds", "seeds.path")
         if "/" in self.path and path.suffix.lower() not in SUFFIXES and not path.parent.is_dir() and HUB.fullmatch(self.path):
             return None
         there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -211,6 +211,8 @@ def _csv(path: Path, delimiter: str) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
         header = next(reader, [])
+        if header and header[0].startswith("{"):
+            raise RecipeError(f"{path.name} holds JSON lines and is called CSV: name it {path.stem}.jsonl", "seeds.path")
         if len(set(header)) != len(header):
             raise RecipeError(f"{path.name} has two columns of the same name: {', '.join(header)}", "seeds.path")
         while True:

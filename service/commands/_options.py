@@ -47,9 +47,10 @@ def load(recipe: str, models: tuple[str, ...], target: int | None, out: str | No
     return Recipe.load(recipe, sets=[pair(one) for one in sets], model=models or None, target=target, out=out)
 
 
-def pair(text: str) -> tuple[str, str]:
+def pair(text: str, option: str = "--set", example: str = "target=50") -> tuple[str, str]:
     """`PATH=VALUE`, taken apart. Raises UsageError."""
     path, equals, value = text.partition("=")
     if not equals or not path:
-        raise click.UsageError(f"--set {text}: expected PATH=VALUE, such as --set target=50")
+        form = "NAME=COLUMN" if option == "--field" else "PATH=VALUE"
+        raise click.UsageError(f"{option} {text}: expected {form}, such as {option} {example}")
     return path, value

@@ -142,7 +142,7 @@ async def test_inside_a_running_loop() -> None:
 @pytest.mark.parametrize(
     ("filters", "told"),
     [
-        ("no_such_recipe", "no recipe"),
+        ("no_such_recipe", "no filter, no file and no shipped recipe"),
         (["math_anwser"], "did you mean 'math_answer'"),
         ([], "filters"),
         ([{"use": "length", "answr": 1}], "answr"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from datalchemy.engine.filterrecipe import FilterRecipe
 from datalchemy.service.cli import cli
 
 
@@ -67,10 +68,59 @@ def test_stdin_and_mapped_columns() -> None:
     [
         (("rows.jsonl", "--filters", "math_anwser"), "did you mean 'math_answer'?"),
         (("nowhere.jsonl", "--filters", "exact"), "no file"),
-        (("rows.jsonl", "--filters", "exact", "--field", "prompt"), "expected PATH=VALUE"),
+        (("rows.jsonl", "--filters", "exact,langauge"), "no filter 'langauge'; did you mean 'language'?"),
+        (("rows.jsonl", "--filters", ""), "no filters named"),
+        (("rows.jsonl", "--filters", "gate.yaml"), "no recipe 'gate.yaml'"),
+        (("rows.jsonl", "--filters", "exact", "--field", "prompt"), "expected NAME=COLUMN, such as --field prompt=question"),
         (("rows.jsonl", "--filters", "exact", "--field", "prompt=q"), "no column 'q'"),
+        (("rows.jsonl", "--filters", "exact", "--field", "prompt=q"), "--field prompt=COLUMN"),
+        (("rows.jsonl", "--filters", "reward"), "no model named 'reward'"),
+        (("rows.jsonl", "--filters", "judge"), "filters: [{use: judge, model: judge}, math_answer]"),
+        (("rows.jsonl", "--filters", "exact", "--set", "filters[0].bye=all"), "did you mean 'by'?"),
         (("rows.jsonl",), "--filters"),
     ],
 )
 def test_what_cannot_be_is_said(words: tuple[str, ...], said: str) -> None:
     assert said in call(*words, code=2).output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("empty.jsonl", "", "error: empty.jsonl holds no rows"),
+        ("rows.txt", '{"prompt": "a"}\n', "name it by what it holds"),
+        ("lines.csv", '{"prompt": "a", "response": "b"}\n', "lines.csv holds JSON lines and is called CSV: name it lines.jsonl"),
+    ],
+)
+def test_a_file_that_is_not_what_it_is_called(here: Path, name: str, text: str, said: str) -> None:
+    (here / name).write_text(text)
+    assert said in call(name, "--filters", "exact", code=2).output
+
+
+def test_the_first_row_that_is_none_is_shown(here: Path) -> None:
+    (here / "table.jsonl").write_text("prompt,response\na,b\n")
+    assert "the first bad_row: table.jsonl:1: not valid JSON" in call("table.jsonl", "--filters", "exact").stderr
+
+
+def test_records_without_an_answer_are_counted(here: Path) -> None:
+    refusal = "I'm sorry, but I can't help with that."
+    (here / "odd.jsonl").write_text(json.dumps({"question": "Name three colours.", "answer": refusal}) + "\n")
+    unseen = call("odd.jsonl", "--filters", "refusals", "--json")
+    assert told(unseen)[0]["keep"]
+    assert "in 1 of the records there is a question and no answer" in unseen.stderr
+    seen = call("odd.jsonl", "--filters", "refusals", "--field", "response=answer")
+    assert told(seen)[0]["filter"] == "refusals"
+    assert "note" not in seen.stderr
+
+
+def test_what_is_only_labelled_is_counted() -> None:
+    done = call("rows.jsonl", "--filters", "math_answer", "--set", "filters[0].enforce=false")
+    assert "5 records: 4 kept, 1 refused" in done.stderr
+    assert "2  math_answer: wrong_answer (kept all the same)" in done.stderr
+
+
+def test_a_model_is_given_with_names_of_filters() -> None:
+    assert FilterRecipe.load("guard,exact", model=["guard=ember"]).models["guard"].part_name() == "embedded"
+    said = call("rows.jsonl", "--filters", "guard", "--model", "gard=ember", code=2).output
+    assert "no model named 'guard'" in said
+    assert "did you mean 'gard'?" in said
