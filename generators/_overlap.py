@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Set
 from typing import NamedTuple
 
@@ -27,15 +28,17 @@ def units(text: str) -> list[str]:
 
 def longest_run(one: str, other: str) -> Run:
     """The longest stretch of units that stands in both texts."""
-    a, b = units(one), units(other)
-    most, ended, before = 0.0, 0, [0.0] * (len(b) + 1)
-    for i, unit in enumerate(a, 1):
-        row = [0.0] * (len(b) + 1)
-        for j in (j for j, twin in enumerate(b, 1) if twin == unit):
-            row[j] = before[j - 1] + _weight(unit)
-            if row[j] > most:
-                most, ended = row[j], i
-        before = row
+    a = units(one)
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for at, unit in enumerate(units(other)):
+        places[unit].append(at)
+    most, ended = 0.0, 0
+    before: dict[int, float] = {}
+    for i, unit in enumerate(a):
+        here = {at: before.get(at - 1, 0.0) + _weight(unit) for at in places.get(unit, ())}
+        if here and (longest := max(here.values())) > most:
+            most, ended = longest, i + 1
+        before = here
     begin, left = ended, most
     while left > 0:
         begin -= 1

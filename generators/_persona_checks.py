@@ -6,6 +6,7 @@ They err on the side of refusing: a refused persona costs one call, a real perso
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from ..core.errors import Refused
 from ..core.part import Tools
@@ -13,7 +14,7 @@ from ..core.record import Record
 from ._overlap import longest_run, units, words
 
 CONTACT = re.compile(
-    r"[\w.+-]+@[\w-]+\.\w+|https?://|\bwww\.|(?<![\w@])@[A-Za-z_]\w{2,}|(?<!\w)\+?\d(?:[\s().-]{0,2}\d){7,}|微信号?[:：]|QQ\s*[:：]?\s*\d{5,}",
+    r"[\w.+-]+@[\w-]+\.\w+|https?://|\bwww\.|(?<![\w@])@[A-Za-z_]\w{2,}|(?<!\w)\+?\d(?:[\s().-]{0,2}\d){8,}|微信号?[:：]|QQ\s*[:：]?\s*\d{5,}",
     re.IGNORECASE,
 )
 """Addresses, links, handles, telephone numbers."""
@@ -50,26 +51,71 @@ VAGUE = re.compile(
     re.IGNORECASE,
 )
 """A persona that only points at the material."""
-VOICE = re.compile(
-    r"^(?:sure[,!.]|certainly[,!.]|of course[,!.]|here(?:'s| is)\b|as an ai\b|i'?m sorry\b|i am sorry\b|i cannot\b|i can'?t\b|当然|好的[，,！!]|作为一个?(?:人工智能|AI)|很?抱歉)",
+DECLINED = re.compile(
+    r"^(?:(?:sure|certainly|of course|absolutely)[,!]|as an ai\b|i(?:'m| am) sorry,? (?:but )?i\b|i (?:cannot|can'?t|won'?t|am unable to|am not able to) "
+    r"(?:help|assist|write|create|provide|generate|fulfil|comply|do that|invent|describe)|当然[，,！!可]|好的[，,！!]|作为一个?(?:人工智能|AI)|很?抱歉，?我)",
     re.IGNORECASE,
 )
-"""The assistant speaks where somebody else should."""
+"""The assistant speaks where somebody else should. `I can't sleep` is what people ask about."""
+PREAMBLE = re.compile(r"^(?:here(?:'s| is| are)\b|persona\s?[:：]|以下是|人物[:：])", re.IGNORECASE)
+"""A persona that is announced, not described."""
 SELF_NAMED = re.compile(
-    r"(?:^|[.!?\n]\s*)As (?:an? |the )?([^,.\n]{3,80}),|(?:^|[。！？\n]\s*)作为(?:一[名位个])?([^，。\n]{2,30})，|\bI(?:'m| am) an? ([^,.\n]{3,80})|我是一[名位个]([^，。\n]{2,30})",
+    r"(?:^|[.!?\n]\s{0,3})As (?:an? |the )?([^,.\n]{3,80}),|(?:^|[。！？\n]\s{0,3})作为(?:一[名位个])?([^，。\n]{2,30})，|\bI(?:'m| am) an? ([^,.\n]{3,80})|我是一[名位个]([^，。\n]{2,30})",
     re.IGNORECASE,
 )
 """`As a nurse, ...`: the text announces who speaks."""
-MIN_WORDS, MAX_WORDS = 3, 80
+MIN_WORDS, MAX_WORDS, MAX_CHARS = 3, 80, 1000
+_PLAIN = frozenset(
+    [
+        "about",
+        "also",
+        "from",
+        "have",
+        "into",
+        "just",
+        "know",
+        "like",
+        "more",
+        "much",
+        "once",
+        "only",
+        "over",
+        "people",
+        "person",
+        "some",
+        "somebody",
+        "someone",
+        "than",
+        "that",
+        "their",
+        "them",
+        "then",
+        "they",
+        "this",
+        "very",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "with",
+        "would",
+        "year",
+        "years",
+        "your",
+    ]
+)
 
 
 def flaw_of(persona: str) -> str:
     """Why a text is no persona to keep: a stable word, or empty."""
     size = words(persona)
+    if size < MIN_WORDS:
+        return "too_short"
+    if size > MAX_WORDS or len(persona) > MAX_CHARS:
+        return "too_long"
     checks = {
-        "too_short": size < MIN_WORDS,
-        "too_long": size > MAX_WORDS,
-        "assistant_voice": VOICE.search(persona),
+        "assistant_voice": DECLINED.search(persona) or PREAMBLE.search(persona),
         "contact": CONTACT.search(persona),
         "name": NAME.search(persona) or NAME_ZH.search(persona),
         "vague": VAGUE.search(persona),
@@ -89,8 +135,14 @@ def unleaked(persona: str, text: str, most: int) -> None:
     run = longest_run(text, persona)
     if run.words > most:
         raise Refused("persona_copied", f"{run.words:g} words in a row: {run.text[:200]!r}")
-    known = {unit for unit in units(persona) if len(unit) > 3 or not unit.isascii()}
+    known = _marks(units(persona))
     for found in SELF_NAMED.finditer(text):
         said = next(group for group in found.groups() if group)
-        if known & set(units(said)):
+        if known & _marks(units(said)[:6]):
             raise Refused("persona_named", f"the text announces who speaks: {said[:100]!r}")
+
+
+def _marks(found: list[str]) -> set[str]:
+    """What tells one description from another: longer words, and pairs of characters of the languages without spaces."""
+    pairs = {one + other for one, other in pairwise(found) if len(one) == len(other) == 1 and not one.isascii() and not other.isascii()}
+    return pairs | {unit for unit in found if len(unit) > 3 and unit not in _PLAIN}

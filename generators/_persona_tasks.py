@@ -10,12 +10,12 @@ from typing import Any, Literal
 from ..core.errors import Refused
 from ..core.record import Conversation, PlainText, user
 from ._forms import Field, Form
-from ._persona_checks import VOICE
+from ._persona_checks import DECLINED
 
 TaskName = Literal["math_problem", "logic_puzzle", "instruction", "knowledge_text", "tool_definition", "game_character"]
 Body = Conversation | PlainText
 SOLVED = re.compile(
-    r"^[ \t>*#]*(?:(?:answer|solution|step 1)\b[ *]*[:：]|(?:答案|解答|解析|解)[ *]*[:：])[ *]*\s*\S|\\boxed\s*\{|^####\s*-?[\d.,]+\s*$",
+    r"^[ \t>*#]{0,9}(?:(?:answer|solution|step 1)\b[ *]{0,4}[:：]|(?:答案|解答|解析|解)[ *]{0,4}[:：])[ *]{0,4}\s{0,9}\S|\\boxed\s{0,3}\{|^####\s*-?[\d.,]+\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
 """A problem that goes on to its own solution."""
@@ -79,7 +79,7 @@ def parameters(lines: list[str]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for line in lines:
-        found = _PARAMETER.match(line)
+        found = _PARAMETER.match(line[:500])
         kind = _KINDS.get(found["kind"].lower()) if found else None
         if found is None or kind is None or found["name"] in properties:
             raise Refused("bad_tool", f"no parameter of the form `name (type, required): meaning`: {line[:120]!r}")
@@ -103,7 +103,7 @@ def content_of(task: Task, values: Mapping[str, Any]) -> Body:
     """What the filled form becomes. Raises Refused: `assistant_voice`, `too_short`, `solved`, `bad_tool`."""
     body = task.made(values)
     text = text_of(body)
-    if VOICE.match(text):
+    if DECLINED.match(text):
         raise Refused("assistant_voice", text[:200])
     if len(text) < (task.least if text.isascii() else task.least // 3):
         raise Refused("too_short", f"{len(text)} characters: {text!r}")

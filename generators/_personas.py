@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated, Any
 
-from ..core.errors import RecipeError
+from pydantic import Discriminator, Tag
+
+from ..core.errors import RecipeError, Refused
 from ..core.part import Rendered, Tools
 from ..core.record import Record
 from ..personas.composed import Composed, Persona
@@ -12,7 +15,16 @@ from ..personas.listed import Listed
 from ..personas.panel import PANEL
 from ._turns import asked
 
-Personas = Composed | Listed | None
+
+def _source(raw: Any) -> str:
+    """Which of the two is meant, so that a mistake is told of that one only."""
+    return "Listed" if isinstance(raw, Listed) or (isinstance(raw, dict) and not raw.keys().isdisjoint(Listed.model_fields)) else "Composed"
+
+
+Personas = Annotated[Annotated[Composed, Tag("Composed")] | Annotated[Listed, Tag("Listed")], Discriminator(_source)] | None
+"""Of a setting: composed ones or a list; None leaves it to the strategy."""
+LONGEST = 4000
+"""Characters of a persona at most."""
 _MARKS = re.compile(r"<\s{0,3}/?\s{0,3}(?:person|text|examples)\s{0,3}>", re.IGNORECASE)
 _ORDINAL = re.compile(r"seed#(\d+)")
 
@@ -20,13 +32,16 @@ _ORDINAL = re.compile(r"seed#(\d+)")
 def persona_of(seed: Record, personas: Personas, tools: Tools) -> Persona:
     """The persona that a seed stands for: its text, or (of an empty seed) the one of its number.
 
-    Raises RecipeError where both the seeds and the setting give one, Refused(`no_prompt`) where neither does.
+    Raises RecipeError where both the seeds and the setting give one, Refused(`no_prompt`, `long_persona`) where neither does.
     """
     if not seed.messages and seed.content.kind != "text":
         return (personas or Composed()).persona(_number(seed), tools.language)
     if personas is not None:
         raise RecipeError("the seeds are the personas here: leave `personas` out, or `seeds`", where="generate.personas")
-    return Persona(text=asked(seed)[-1].text.strip())
+    text = asked(seed)[-1].text.strip()
+    if len(text) > LONGEST:
+        raise Refused("long_persona", f"{len(text)} characters are no persona: `persona_from_text` makes one of a text")
+    return Persona(text=text)
 
 
 def several(personas: Personas, k: int, tools: Tools) -> list[Persona]:

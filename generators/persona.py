@@ -12,7 +12,6 @@ from ..core.errors import Refused, nearest
 from ..core.part import Generator, Tools
 from ..core.record import Conversation, Record, user
 from ..formats.constraints import IDS, Constraint, describe, draw, dump
-from ..personas.composed import Composed
 from ..personas.composed import Persona as Somebody
 from ..personas.listed import Listed
 from ._demonstrations import Demonstration, demonstrations_of, shown
@@ -20,7 +19,7 @@ from ._forms import FORMS, filled
 from ._overlap import longest_run
 from ._persona_checks import unleaked
 from ._persona_tasks import TASKS, Body, Task, TaskName, content_of, text_of
-from ._personas import described, persona_of, unmarked
+from ._personas import Personas, described, persona_of, unmarked
 from ._turns import replied
 
 COPIED = 12
@@ -35,7 +34,6 @@ class Persona(Generator):
     """
 
     seedless: ClassVar[bool] = True
-    takes_seeds: ClassVar[bool] = True
     prompts: ClassVar[tuple[str, ...]] = (*(f"persona.{task}" for task in TASKS), "persona.person", "persona.examples", *FORMS)
     default_sampling: ClassVar[Sampling] = Sampling(temperature=0.7, top_p=0.95)
     """Where neither the strategy nor the model sets them."""
@@ -44,7 +42,7 @@ class Persona(Generator):
     """The model that writes, and that answers."""
     task: TaskName
     """What is asked for."""
-    personas: Composed | Listed | None = None
+    personas: Personas = None
     """Personas of a recipe without seeds: `{cover: 2}`, `{only: {sector: [care]}}`, `{seed: 3}` compose them, `{path: FILE}` or
     `{texts: [...]}` lists them. Left out: composed ones. With seeds, the seeds are the personas."""
     mode: Literal["zero_shot", "few_shot", "persona_few_shot"] = "zero_shot"
@@ -83,6 +81,11 @@ class Persona(Generator):
         if self.mode == "persona_few_shot" and not all(one.persona for one in self._pool):
             raise ValueError("`persona_few_shot` shows each demonstration with its persona: one of them has none")
         return self
+
+    @property
+    def takes_seeds(self) -> bool:
+        """Whether it can stand behind another stage: not where its own `personas` would be left unused."""
+        return self.personas is None
 
     def reads(self) -> Mapping[str, str]:
         files = dict(self.personas.reads()) if isinstance(self.personas, Listed) else {}
@@ -143,7 +146,8 @@ class Persona(Generator):
         text = body.messages[-1].text
         drawn = draw(tools.rng("constraints"), self.constraints, language=tools.language, ids=set(IDS) - set(self.held_out), prompt=text)
         gap = "" if tools.language == "zh" else " "
-        worded = gap.join((text, *(describe(one, tools.language) for one in drawn)))
+        ended = gap if text.endswith((".", "!", "?", "。", "！", "？")) else "\n"
+        worded = text + ended + gap.join(describe(one, tools.language) for one in drawn)
         return Conversation(messages=(user(worded),)), drawn
 
     async def _answered(self, body: Body, replies: list[Reply], tools: Tools) -> Body:

@@ -13,12 +13,12 @@ from ..core.backend import Reply, Sampling
 from ..core.errors import Refused
 from ..core.part import Generator, Rendered, Tools
 from ..core.record import Message, Record, system
-from ..personas.composed import Composed, Persona
+from ..personas.composed import Persona
 from ..personas.listed import Listed
 from ..personas.panel import PANEL
 from ._overlap import grams, shared
 from ._persona_checks import unleaked
-from ._personas import several
+from ._personas import Personas, several
 from ._turns import asked, led_by, replied, together
 
 GRAM = 3
@@ -48,7 +48,7 @@ class PersonaAnswers(Generator):
 
     model: str
     """The model that answers."""
-    personas: Composed | Listed | None = None
+    personas: Personas = None
     """Who answers. Left out: a panel of twelve points of view (teacher, doctor, sceptic, engineer ...)."""
     k: int = Field(default=4, ge=1, le=64)
     """How many of them, drawn anew for each question."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import ClassVar
@@ -14,13 +14,12 @@ from ..core.backend import Sampling
 from ..core.errors import Refused
 from ..core.part import Generator, Tools
 from ..core.record import PlainText, Record
-from ..personas.composed import Composed
 from ..personas.listed import Listed
 from ._forms import FORMS, Filled, Form, filled
 from ._forms import Field as Blank
 from ._overlap import grams, jaccard
 from ._persona_checks import flaw_of, kept_private
-from ._personas import persona_of, unmarked
+from ._personas import Personas, persona_of, unmarked
 from ._turns import together
 
 FORM = Form((Blank("personas", "texts"),))
@@ -54,14 +53,13 @@ class PersonaFromPersona(Generator):
     """
 
     seedless: ClassVar[bool] = True
-    takes_seeds: ClassVar[bool] = True
     prompts: ClassVar[tuple[str, ...]] = ("persona_from_persona.related", *FORMS)
     default_sampling: ClassVar[Sampling] = Sampling(temperature=0.7, top_p=0.95)
     """Where neither the strategy nor the model sets them."""
 
     model: str
     """The model that is asked."""
-    personas: Composed | Listed | None = None
+    personas: Personas = None
     """Where the first personas come from in a recipe without seeds (composed ones by default); with seeds, the seeds are they."""
     rounds: PositiveInt = 2
     """How far it goes from the seed: the connected, those connected with them, and so on."""
@@ -73,6 +71,14 @@ class PersonaFromPersona(Generator):
     """Share of common words (Chinese: characters) of two personas from which the later one is a near-duplicate."""
     sampling: Sampling | None = None
     """Set over the model's own."""
+
+    @property
+    def takes_seeds(self) -> bool:
+        """Whether it can stand behind another stage: not where its own `personas` would be left unused."""
+        return self.personas is None
+
+    def reads(self) -> Mapping[str, str]:
+        return self.personas.reads() if isinstance(self.personas, Listed) else {}
 
     def calls_per_seed(self) -> float:
         """At most."""

@@ -9,6 +9,8 @@ import pytest
 from datalchemy.core.backend import Reply
 from datalchemy.core.errors import RecipeError, Refused
 from datalchemy.core.record import PlainText, Record, user
+from datalchemy.engine.recipe import Recipe
+from datalchemy.engine.run import run
 from datalchemy.formats.constraints import IDS
 from datalchemy.generators._persona_tasks import TASKS, parameters
 from datalchemy.generators.persona import Persona
@@ -303,3 +305,79 @@ async def test_latency_changes_nothing(scripted, double, yielded):
     first = await yielded(strategy, empty(4), double(scripted(say)))
     slow = double(scripted(say, latency=lambda call: call.number % 5))
     assert await yielded(strategy, empty(4), slow) == first
+
+
+async def test_a_document_is_no_persona(bench, yielded):
+    tools = bench()
+    with pytest.raises(Refused, match="long_persona"):
+        await yielded(Persona(model="teacher", task="instruction"), seed("word " * 1000), tools)
+    assert tools.teacher.calls == []
+
+
+@pytest.mark.parametrize(("written", "gap"), [("Tell me about frost", "\n"), ("What is frost good for?", " ")])
+async def test_a_constraint_starts_a_line_where_the_instruction_has_no_end(written, gap, bench, yielded):
+    strategy = Persona(model="teacher", task="instruction", constraints=1, held_out=without("punctuation:no_comma"))
+    record = await one(yielded, strategy, empty(1), bench(asking({"instruction": written})))
+    assert record.prompt == f"{written}{gap}Do not use a comma anywhere in the answer."
+
+
+def two_stages(**settings: object) -> Recipe:
+    return Recipe.build(
+        {
+            "models": {"teacher": {"use": "scripted"}},
+            "seeds": {"inline": ["a text"]},
+            "generate": [
+                {"use": "persona_from_text", "model": "teacher"},
+                {"use": "persona", "model": "teacher", "task": "instruction", **settings},
+            ],
+        }
+    )
+
+
+def test_behind_another_stage_its_seeds_are_the_personas_and_nothing_else():
+    assert len(two_stages().generate) == 2
+    with pytest.raises(RecipeError, match="can only stand in the first stage"):
+        two_stages(personas={"seed": 1})
+
+
+@pytest.mark.parametrize(
+    ("personas", "message"),
+    [
+        ({"covers": 2}, "covers: there is no such field"),
+        ({"path": "none.txt"}, "cannot be read"),
+        ({"only": {"sector": ["cars"]}}, "did you mean 'care'"),
+    ],
+)
+def test_a_mistake_in_personas_is_told_of_the_source_that_was_meant(personas, message):
+    with pytest.raises(RecipeError, match=message) as error:
+        Recipe.build(
+            {
+                "models": {"teacher": {"use": "scripted"}},
+                "generate": [{"use": "persona", "model": "teacher", "task": "instruction", "personas": personas}],
+                "target": 1,
+            }
+        )
+    assert "Extra inputs" not in str(error.value)
+    assert str(error.value).count("no such field") <= 1
+
+
+def test_in_a_run_the_nth_candidate_is_the_nth_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATALCHEMY_HOME", str(tmp_path / "home"))
+    said = "<instruction>How do I plan a week with four shifts?</instruction>"
+    recipe = Recipe.build(
+        {
+            "models": {"teacher": {"use": "scripted", "script": [{"match": "person", "reply": said}]}},
+            "generate": [{"use": "persona", "model": "teacher", "task": "instruction", "respond": False, "personas": {"cover": 2}}],
+            "target": 15,
+            "output": {"dir": str(tmp_path / "out"), "formats": ["jsonl"]},
+        }
+    )
+    assert run(recipe).accepted == 15
+    rows = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
+    assert [row["labels"]["persona"] for row in rows] == [Composed(cover=2).persona(number).text for number in range(15)]
+    earlier = Persona.model_validate(
+        {"model": "teacher", "task": "instruction", "mode": "persona_few_shot", "demonstrations": str(tmp_path / "out" / "train.jsonl")}
+    )
+    assert [(shot.text, shot.persona) for shot in earlier._pool] == [
+        ("How do I plan a week with four shifts?", row["labels"]["persona"]) for row in rows
+    ], "what was accepted once can be shown later"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from datalchemy.core.errors import Refused
-from datalchemy.generators._persona_checks import flaw_of, unleaked
+from datalchemy.generators._persona_checks import DECLINED, flaw_of, unleaked
+from datalchemy.generators._persona_tasks import SOLVED
 from datalchemy.personas.composed import Composed
 from datalchemy.personas.panel import PANEL
 
 FINE = [
+    "A curator who wrote about the years 2001-2009 and collects trams",
     "A retired bus driver who restores old radios and explains them to school classes",
     "An African American historian of the Civil War who collects ration cards",
     "A Software Engineer at a High School in New York who maintains the timetable",
@@ -100,6 +102,7 @@ def test_a_text_that_gives_its_persona_away(text: str, reason: str) -> None:
         "A hive gives 12 kg of honey a year. How much do seven hives give in three years?",
         "As a result, the greenhouse needs 14 panes. As soon as they come, it is built.",
         "As a baker, you sell 40 loaves",
+        "I'm a bit confused about what comes with a hive, and who keeps it",
         "Six children share a ward; each bed is 2 m long. How long is the row?",
     ],
 )
@@ -115,5 +118,22 @@ def test_the_limit_is_a_number_of_words_and_half_as_many_for_a_chinese_character
     unleaked(nurse, "某人正攒钱建温室，要买玻璃。", 6)
     with pytest.raises(Refused, match="persona_copied"):
         unleaked(nurse, "某人业余喜欢养蜂，正攒钱建温室，要买玻璃。", 5)
+    unleaked(nurse, "作为一名学住户的人，你要配 3 份药。", 6)
     with pytest.raises(Refused, match="persona_named"):
         unleaked(nurse, "作为一名护士，你要配 3 份药。", 6)
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 100_000, "I'm a " * 30_000, "a" * 200_000, "As a " + "x" * 100_000, "answer:" + " " * 100_000, "桥" * 100_000]
+)
+def test_a_long_reply_costs_no_time_to_speak_of(text: str) -> None:
+    assert flaw_of(text)
+    unleaked(NURSE, text, 6)
+    assert SOLVED.search(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["I can't sleep when the neighbours play music. What helps?", "I'm sorry to ask, but how do hives winter?"]
+)
+def test_what_people_say_is_not_the_assistant(text: str) -> None:
+    assert DECLINED.match(text) is None
