@@ -106,10 +106,13 @@ class TestEveryPart:
     def test_its_page_lists_each_setting_with_its_default(self, name: str) -> None:
         page = (PAGES / f"{name}.md").read_text()
         assert f"[`{name}`](filters/{name}.md)" in (PAGES.parent / "filters.md").read_text()
-        dumped = built(name).model_dump(mode="json", exclude_none=True)
-        for field in type(built(name)).model_fields:
-            default = "" if field in LEAST.get(name, {}) else f"{shown(dumped.get(field))}` |"
-            assert f"| `{field}` | `{default}" in page
+        part = built(name)
+        given = {field: part.__class__.model_fields[field] for field in LEAST.get(name, {})}
+        defaults = {field: info.get_default(call_default_factory=True) for field, info in given.items() if not info.is_required()}
+        dumped = part.model_copy(update=defaults).model_dump(mode="json", exclude_none=True)
+        for field, info in type(part).model_fields.items():
+            default = "required" if info.is_required() else f"`{shown(dumped.get(field))}`"
+            assert f"| `{field}` | {default} |" in page
 
     def test_an_unknown_setting_is_refused(self, name: str) -> None:
         with pytest.raises(ValidationError):
