@@ -43,6 +43,8 @@ class Judgement(Frozen):
     reason: str = ""
     verdicts: tuple[Verdict, ...] = ()
     """Of every filter that judged it; after a refusal no other does."""
+    record: str = ""
+    """The record's own id (`id` is the row's, where it has one): by it a filter of duplicates names the twin. Of a bad row none."""
 
     def line(self) -> dict[str, Any]:
         """The verdict as one JSON line has it."""
@@ -178,17 +180,19 @@ def _passed(gate: Gate, name: str, record: Record, verdict: Verdict | PartError)
     if not gate.refuses(verdict):
         return record, None
     reason = verdict.reason or ("abstained" if verdict.outcome == "abstain" else "refused")
-    return record, Judgement(id=name, keep=False, filter=gate.name, score=verdict.score, reason=reason, verdicts=record.verdicts)
+    return record, Judgement(
+        id=name, keep=False, filter=gate.name, score=verdict.score, reason=reason, verdicts=record.verdicts, record=record.id
+    )
 
 
 def _kept(name: str, record: Record) -> Judgement:
     score = next((verdict.score for verdict in reversed(record.verdicts) if verdict.score is not None), None)
-    return Judgement(id=name, keep=True, score=score, verdicts=record.verdicts)
+    return Judgement(id=name, keep=True, score=score, verdicts=record.verdicts, record=record.id)
 
 
 def _raised(name: str, by: str, error: PartError, record: Record) -> Judgement:
     """Of a record that a part could not judge because it raised."""
-    return Judgement(id=name, keep=False, filter=by, reason=str(error)[:500], verdicts=record.verdicts)
+    return Judgement(id=name, keep=False, filter=by, reason=str(error)[:500], verdicts=record.verdicts, record=record.id)
 
 
 def bad_row(name: str, reason: str) -> Judgement:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--model", "models", multiple=True, metavar="M", help="In place of the recipe's models, as for `run`.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help="Which column is what: prompt=question.")
 @click.option("--set", "sets", multiple=True, metavar="PATH=VALUE", help="Change one field: filters[0].target=de.")
-@click.option("--json", "as_json", is_flag=True, help="Every filter's verdict in each line, and no summary.")
+@click.option("--json", "as_json", is_flag=True, help="Every filter's verdict and the record's own id in each line, and no summary.")
 def judge(file: str, filters: str, models: tuple[str, ...], fields: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> None:
     """Judge records with a recipe's filters, outside of a run: one JSON line each on stdout, a summary on stderr.
 
@@ -97,6 +97,7 @@ async def _judged(file: str, recipe: FilterRecipe, *, whole: bool) -> _Told:
         async for judgement in judgements:
             line = judgement.line()
             if whole:
+                line["record"] = judgement.record
                 line["verdicts"] = [verdict.model_dump(mode="json") for verdict in judgement.verdicts]
             sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
             told.count(judgement)

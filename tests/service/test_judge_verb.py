@@ -68,7 +68,7 @@ def test_stdin_and_mapped_columns() -> None:
     [
         (("rows.jsonl", "--filters", "math_anwser"), "did you mean 'math_answer'?"),
         (("nowhere.jsonl", "--filters", "exact"), "no file"),
-        (("rows.jsonl", "--filters", "exact,langauge"), "no filter 'langauge'; did you mean 'language'?"),
+        (("rows.jsonl", "--filters", "exact,languige"), "no filter 'languige'; did you mean 'language'?"),
         (("rows.jsonl", "--filters", ""), "no filters named"),
         (("rows.jsonl", "--filters", "gate.yaml"), "no recipe 'gate.yaml'"),
         (("rows.jsonl", "--filters", "exact", "--field", "prompt"), "expected NAME=COLUMN, such as --field prompt=question"),
@@ -119,8 +119,17 @@ def test_what_is_only_labelled_is_counted() -> None:
     assert "2  math_answer: wrong_answer (kept all the same)" in done.stderr
 
 
+def test_a_twin_can_be_found_among_rows_with_ids_of_their_own(here: Path) -> None:
+    (here / "twins.jsonl").write_text(
+        "".join(json.dumps({"id": n, "prompt": "How many?", "response": "Seven" + " " * n + "apples."}) + "\n" for n in (1, 2))
+    )
+    first, second = told(call("twins.jsonl", "--filters", "exact", "--json"))
+    assert (first["id"], second["id"], second["filter"]) == ("1", "2", "exact")
+    assert second["verdicts"][0]["evidence"]["of"] == first["record"] != second["record"]
+
+
 def test_a_model_is_given_with_names_of_filters() -> None:
     assert FilterRecipe.load("guard,exact", model=["guard=ember"]).models["guard"].part_name() == "embedded"
-    said = call("rows.jsonl", "--filters", "guard", "--model", "gard=ember", code=2).output
+    said = call("rows.jsonl", "--filters", "guard", "--model", "gua=ember", code=2).output
     assert "no model named 'guard'" in said
-    assert "did you mean 'gard'?" in said
+    assert "did you mean 'gua'?" in said
