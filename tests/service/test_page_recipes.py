@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def test_a_recipe_on_a_page_holds_together(page: Path, block: str, tmp_path: Pat
     for name, row in FILES.items():
         (tmp_path / name).write_text(row + "\n")
     data = read(block, page.name).data
-    Recipe.build(completed(data), base=tmp_path)
+    if "fields" not in data:  # with `fields` beside `filters` it is one that only judges
+        Recipe.build(completed(data), base=tmp_path)
     if "filters" in data and "generate" not in data:
         judged = {key: value for key, value in data.items() if key in ("models", "filters", "policy", "fields")}
         FilterRecipe.build(judged, base=tmp_path)
@@ -55,3 +57,16 @@ def test_a_recipe_that_does_not_would_be_noticed(tmp_path: Path) -> None:
         Recipe.build(completed({"filters": ["langauge"]}), base=tmp_path)  # codespell:ignore
     with pytest.raises(RecipeError, match="no model named 'judge'"):
         Recipe.build(completed({"filters": [{"use": "judge", "model": "judge"}]}), base=tmp_path)
+
+
+def test_the_programs_on_the_page_of_filters_print_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = ("Red.", "RED.", "I'm sorry, but I can't help with that.")
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps({"prompt": "Which?", "response": text}) + "\n" for text in rows))
+    values: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "filters.md").read_text(), flags=re.DOTALL):
+        exec(block, values)
+    assert capsys.readouterr().out.splitlines() == ["True None 1.0 ", "Write to user1@example.com."]
+    assert [row["response"] for row in values["kept"]] == ["Red."]
