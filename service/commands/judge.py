@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def judge(file: str, filters: str, models: tuple[str, ...], fields: tuple[str, ...], sets: tuple[str, ...], as_json: bool) -> None:
     """Judge records with a recipe's filters, outside of a run: one JSON line each on stdout, a summary on stderr.
 
-    FILE has rows with messages, or prompt, response and answer (JSON lines, Parquet, CSV, a folder, or `-` for JSON lines
+    FILE has rows with messages, or prompt, response and answer, or prompt, chosen and rejected (JSON lines, Parquet, CSV, a folder, or `-` for JSON lines
     on stdin). RECIPE is a file, a shipped recipe, or names of filters separated by commas. The exit code is 0 whatever the verdicts.
     """
     from ...engine.filterrecipe import FilterRecipe
