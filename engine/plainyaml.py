@@ -78,6 +78,8 @@ class _Builder:
             told = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
             if "nesting" in told:  # libyaml's own limit, met while it reads ahead of the events
                 raise self._refuse(f"nested deeper than {MAX_DEPTH} levels", mark.line + 1 if mark else 1) from error
+            if "cannot start any token" in told and "\t" in text:
+                told += " (a tab? YAML is indented by spaces)"
             raise self._refuse(f"this is not YAML: {told}", mark.line + 1 if mark else 1) from error
         if not self.done:
             raise self._refuse("the file is empty", 1)

@@ -30,6 +30,13 @@ class Benchmark(SeedSource):
     name: str = Field(min_length=1, max_length=100)
     """What verdicts and the hit list call it."""
 
+    def check(self, base: Path) -> None:
+        """Raises RecipeError, which names the benchmark, where `path` is no file, no folder with data and no hub name."""
+        try:
+            super().check(base)
+        except RecipeError as error:
+            raise RecipeError(f"the benchmark {self.name!r}: {str(error).removeprefix(f'{error.where}: ')}") from error
+
     def items(self, base: Path) -> Iterator[tuple[int, Item]]:
         """Row number and texts of each item. Raises RecipeError: a benchmark that cannot be read whole is no guard."""
         for number, row in enumerate(self.judged(base), 1):

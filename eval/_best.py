@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ..core.record import Record
 
 _MOST = 1e300
 """Beyond it a number of a column is none to calculate with (nor is NaN)."""
+
+_NUMBER = re.compile(r"[-+]?[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
 
 By = str | Mapping[str, float]
 
@@ -41,7 +44,14 @@ def score(record: Record, name: str) -> float | None:
         if verdict.by == name and verdict.score is not None:
             return verdict.score
     label = record.labels.get(name, record.fields.get(name))
-    return float(label) if isinstance(label, int | float) and abs(label) <= _MOST else None
+    return number(label)
+
+
+def number(value: object) -> float | None:
+    """A number, or a text that is nothing but one (columns of a CSV file are texts); else None."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    return float(value) if isinstance(value, int | float) and abs(value) <= _MOST else None
 
 
 def _ranks(given: Sequence[float | None]) -> list[float | None]:

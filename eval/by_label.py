@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..core.part import Check
 from ..core.record import Label, Record, Verdict
+from ._best import number as numeric
 from ._parts import shown
 
 
@@ -32,13 +33,15 @@ class ByLabel(Check):
     def _says_something(self) -> Self:
         if self.min is None and self.max is None and not self.allow and not self.deny:
             raise ValueError("by_label needs one of `min`, `max`, `allow` and `deny`")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"no number is at least {self.min:g} and at most {self.max:g}: `min` and `max` are the wrong way round")
         return self
 
     def check(self, record: Record) -> Verdict:
         value = record.labels.get(self.label, record.fields.get(self.label))
         if value is None or not isinstance(value, str | bool | int | float):
             return Verdict(by=self.part_name(), outcome="abstain", reason=f"no_label: there is no {self.label}")
-        number = None if isinstance(value, str | bool) or value != value or abs(value) == float("inf") else float(value)
+        number = None if isinstance(value, bool) else numeric(value)
         if self.min is not None or self.max is not None:
             if number is None:
                 return Verdict(by=self.part_name(), outcome="abstain", reason=f"no_number: {self.label} is {shown(str(value))}")

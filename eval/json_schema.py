@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ..core.errors import WorkerFault
+from ..core.errors import RecipeError, WorkerFault
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Outcome, Record, Verdict
 from ._parts import parts_of
@@ -59,6 +59,8 @@ class JsonSchema(Filter):
     @asynccontextmanager
     async def open(self, tools: Tools) -> AsyncGenerator[Judge]:
         fixed = None if self.json_schema is None else json.dumps(self.json_schema)
+        if fixed is not None:
+            await self._usable(fixed, tools)
 
         async def judge(records: Sequence[Record]) -> Sequence[Verdict]:
             read = [self._question(record, fixed) for record in records]
@@ -67,6 +69,13 @@ class JsonSchema(Filter):
             return [one if isinstance(one, Verdict) else self._verdict(next(said)) for one in read]
 
         yield judge
+
+    async def _usable(self, schema: str, tools: Tools) -> None:
+        """Raises RecipeError for a schema that no record could be judged by."""
+        probe = {"text": "null", "schema": schema, "form": "whole", "formats": self.formats}
+        (said,) = await answers(tools.workers, f"{__package__}._json_worker:valid", [probe], self.timeout_s)
+        if not isinstance(said, WorkerFault) and said[0] == "unusable":
+            raise RecipeError(f"this is no JSON Schema: {said[1].removeprefix('bad_schema: ')}", "json_schema")
 
     def _question(self, record: Record, fixed: str | None) -> Verdict | dict[str, Any]:
         """What the worker is asked, or the verdict where there is nothing to ask."""

@@ -28,6 +28,7 @@ HOSTILE = {
     "a scalar": ("hello", 1, "mapping"),
     "empty": ("# nothing\n", 1, "empty"),
     "no YAML": ("a: [1\nb: 2\n", 2, "not YAML"),
+    "tab": ("a:\n\t- 1\n", 2, "YAML is indented by spaces"),
     "control character": ("a: \x07\n", 1, "not YAML"),
     "surrogate": ("a: \ud800\n", 1, "not YAML"),
     "octal": ("a: 1\nport: 010\n", 2, "octal"),

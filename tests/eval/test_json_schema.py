@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datalchemy.core.errors import RecipeError
 from datalchemy.core.record import PlainText, Record
 from datalchemy.core.workers import WorkerPool
 from datalchemy.eval._json_worker import valid
@@ -184,6 +185,12 @@ async def test_where_the_schema_comes_from(judge: Judge, reply: Reply, tmp_path:
     assert await said(judge, good) == "no_schema"
     assert await said(judge, reply("{}", fields={"schema": "{"})) == "bad_schema"
     assert await said(judge, reply("{}", fields={"schema": {"a": {1, 2}}})) == "bad_schema"
+
+
+async def test_a_recipes_schema_that_is_none_stops_the_run(judge: Judge, reply: Reply) -> None:
+    with pytest.raises(RecipeError, match='this is no JSON Schema: "inteer" is not valid'):
+        await judge(JsonSchema(json_schema={"type": "inteer"}), [reply("1")])
+    assert await said(judge, reply("1"), json_schema={"type": "integer"}) == "keep"
 
 
 def test_a_file_that_cannot_be_read_is_a_wrong_recipe(tmp_path: Path) -> None:

@@ -132,6 +132,11 @@ def test_only_what_the_operator_admits_is_loaded(admitted: str, monkeypatch: pyt
         ({"min": 0.5}, 0.4, "too_low: x is 0.4, at least 0.5 asked"),
         ({"max": 0.5}, 1, "too_high: x is 1, at most 0.5 asked"),
         ({"max": 0.5}, "high", "no_number: x is high"),
+        ({"min": 0.5}, "0.75", "keep"),
+        ({"min": 0.5}, " 2e-1 ", "too_low: x is 0.2, at least 0.5 asked"),
+        ({"min": 0.5}, "1,5", "no_number: x is 1,5"),
+        ({"min": 0.5}, "nan", "no_number: x is nan"),
+        ({"min": 0.5}, "9e999", "no_number: x is 9e999"),
         ({"min": 0.5}, True, "no_number: x is True"),
         ({"min": 0.5}, float("nan"), "no_number: x is nan"),
         ({"allow": ["MIT", "Apache-2.0"]}, "mit ", "keep"),
@@ -149,7 +154,10 @@ def test_by_label(settings: dict[str, Any], value: Any, said: str) -> None:
     verdict = ByLabel(label="x", **settings).check(Record(labels={"x": value}))
     assert (verdict.reason or verdict.outcome) == said
     assert verdict.outcome == {"keep": "keep", "no_": "abstain"}.get(said[:4], "abstain" if said.startswith("no_") else "refuse")
-    assert verdict.score == (float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value == value else None)
+    numeric = {"0.75": 0.75, " 2e-1 ": 0.2}
+    assert verdict.score == (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value == value else numeric.get(value)
+    )
 
 
 def test_by_label_reads_a_column_where_there_is_no_such_label() -> None:
@@ -159,6 +167,8 @@ def test_by_label_reads_a_column_where_there_is_no_such_label() -> None:
     assert part.check(Record(fields={"level": ["5"]})).outcome == "abstain"
     with pytest.raises(ValidationError, match="needs one of"):
         ByLabel(label="level")
+    with pytest.raises(ValidationError, match="no number is at least 3 and at most 1"):
+        ByLabel(label="level", min=3, max=1)
 
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5))

@@ -38,6 +38,12 @@ class TestSelect:
         assert verdicts[4].reason == "not_selected: place 3 of 5 by judge, 2 stay"
         assert (verdicts[4].score, verdicts[4].evidence) == (5.0, {"rank": 3, "of": 5})
 
+    async def test_numbers_of_a_table_of_texts_count(self, judge: Judge) -> None:
+        records = [scored(None, n, quality=text) for n, text in enumerate(("3", "9.5", "good", " 1e1 "))]
+        verdicts = await judge(Select(k=2, by="quality"), records)
+        assert kept(verdicts) == [1, 3]
+        assert verdicts[2].outcome == "abstain"
+
     async def test_equally_good_ones_stay_in_order(self, judge: Judge) -> None:
         assert kept(await judge(Select(k=2), [scored(5) for _ in range(4)])) == [0, 1]
 
