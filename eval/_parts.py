@@ -45,6 +45,17 @@ def parts_of(record: Record, wanted: Iterable[PartName]) -> dict[PartName, str]:
     return {name: found[name] for name in wanted if found.get(name, "").strip()}
 
 
+def was_cut(record: Record) -> bool:
+    """Whether the answer stopped at its token limit, by `finish_reason`: a label, a detail of the last step, or, where no model of a
+    run wrote anything, a column of the row."""
+    given = record.labels.get("finish_reason")
+    if given is None and record.lineage:
+        given = record.lineage[-1].detail.get("finish_reason")
+    if given is None and not any(step.model for step in record.lineage):
+        given = record.fields.get("finish_reason")
+    return given == "length"
+
+
 def shown(text: str, most: int = 80) -> str:
     """A piece of text for a reason: one line, cut to `most` characters, without halves of surrogate pairs."""
     line = " ".join(text.split())

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from ..core.part import Check
 from ..core.record import Record, Verdict
-from ._parts import shown
+from ._parts import shown, was_cut
 
 NAME = re.compile(r"[A-Za-z][\w.:-]{0,63}")
 
@@ -48,7 +48,7 @@ class AnswerTags(Check):
             text = f"<think>{message.reasoning}</think>{text}"
         elif self.opened and not text.lstrip().startswith(f"<{self.tags[0]}>"):
             text = f"<{self.tags[0]}>{text}"
-        if record.labels.get("finish_reason") == "length":
+        if was_cut(record):
             return self.refused("truncated: the reply stopped at its token limit", self._share(text))
         found = list(re.finditer(rf"<(/?)({'|'.join(map(re.escape, self.tags))})>", text))
         flaw = self._flaw(text, found)

@@ -7,7 +7,7 @@ from pydantic import Field
 from ..core.part import Check
 from ..core.record import Message, Record, Verdict
 from ._boxes import boxes
-from ._parts import TAG, shown
+from ._parts import TAG, shown, was_cut
 
 
 class ThinkFormat(Check):
@@ -31,7 +31,7 @@ class ThinkFormat(Check):
         message = record.response
         if message is None:
             return self.refused("no_response: the last turn is not the assistant's")
-        if _finish_reason(record) == "length":
+        if was_cut(record):
             return self.refused("truncated: the reply stopped at its token limit")
         parts = _parted(message)
         if isinstance(parts, str):
@@ -57,11 +57,6 @@ class ThinkFormat(Check):
         if self.require_boxed and not boxes(answer):
             return f"no_boxed: the answer holds no \\boxed{{}}: {shown(answer[-200:])}"
         return ""
-
-
-def _finish_reason(record: Record) -> object:
-    detail = record.lineage[-1].detail if record.lineage else {}
-    return record.labels.get("finish_reason", detail.get("finish_reason"))
 
 
 def _parted(message: Message) -> tuple[str, str] | str:

@@ -66,6 +66,7 @@ def test_thinking_that_is_a_field_counts_as_a_closed_tag(reply: Reply) -> None:
 def test_a_cut_reply_and_one_without_an_answer(reply: Reply) -> None:
     whole = "<think>a</think><answer>7</answer>"
     assert said(reply(whole, labels={"finish_reason": "length"})) == "truncated 1"
+    assert said(reply(whole, fields={"finish_reason": "length"})) == "truncated 1"
     assert said(Record()) == "no_response 0"
 
 

@@ -54,6 +54,14 @@ def test_a_cut_reply_is_refused_even_where_it_looks_whole(reply: Callable[..., R
     assert word(reply("7", reasoning="a", lineage=(step,))) == "truncated"
 
 
+def test_a_column_of_a_rollout_counts_and_that_of_a_seed_does_not(reply: Callable[..., Record]) -> None:
+    column = {"finish_reason": "length"}
+    assert word(reply("7", reasoning="a", fields=column)) == "truncated"
+    assert word(reply("7", reasoning="a", fields=column, lineage=(Step(by="clean", parent="x"),))) == "truncated"
+    assert word(reply("7", reasoning="a", fields=column, lineage=(Step(by="cot", parent="x", model="m"),))) == "keep"
+    assert word(reply("7", reasoning="a", fields=column, labels={"finish_reason": "stop"})) == "keep"
+
+
 def test_bounds_and_boxes(reply: Callable[..., Record]) -> None:
     assert word(reply("7", reasoning="short"), min_chars=6) == "short_thinking"
     assert word(reply("7", reasoning="short"), min_chars=5, max_chars=5) == "keep"
