@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import Discriminator, Tag, field_validator
+from pydantic_core import PydanticSerializationError
 
 from .backend import Reply, Usage
 from .frozen import Frozen
@@ -179,9 +181,11 @@ class Record(Frozen):
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits of a hash over content and origin: the same record has the same id in every run."""
-        body = self.content.model_dump_json().encode()
-        return blake2b(body + b"\0" + self.origin.encode(), digest_size=8).hexdigest()
+        """16 hex digits of a hash over content and origin: the same record has the same id in every run.
+
+        Raises ValueError for a content that no JSON can hold (a tool's schema made in Python of other things).
+        """
+        return blake2b(_body(self.content) + b"\0" + self.origin.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -255,12 +259,21 @@ class Record(Frozen):
         return Record.model_construct(**{**values, "origin": origin})
 
     def dump(self) -> bytes:
-        """As JSON bytes."""
+        """As JSON bytes. Raises ValueError for what no JSON or UTF-8 can hold (a lone surrogate)."""
         return self.model_dump_json(exclude_defaults=True).encode()
 
     @classmethod
     def load(cls, body: bytes | str) -> Record:
         return cls.model_validate(orjson.loads(body))
+
+
+def _body(content: Frozen) -> bytes:
+    """The content as an id sees it."""
+    try:
+        return content.model_dump_json().encode()
+    except PydanticSerializationError:  # a lone surrogate, which no UTF-8 can hold; whatever else it is raises again
+        plain = content.model_dump(mode="json")
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def user(text: str) -> Message:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import orjson
@@ -19,6 +21,7 @@ from .tally import SEEDS, Tally
 from .toolbox import Memo, Shared, Toolbox
 from .turnstile import Turnstile
 
+UNFIT = "bad_record: the record cannot be written ({})"
 RAW_CAP = 65_536
 """Bytes kept of what a failed call brought."""
 
@@ -127,7 +130,10 @@ class Root:
                     flow.tally.start(stage.stage)
                 child = Item((*seed.path, made), stage.stage, name, record.stamped(f"{seed.record.id}/{name}/{made}"))
                 made += 1
-                children.append(asyncio.ensure_future(self._walk(child, operations, at, arrived)))
+                if (unfit := _unfit(child.record)) is None:
+                    children.append(asyncio.ensure_future(self._walk(child, operations, at, arrived)))
+                else:
+                    self._settle(_failed(child.path, child.stage, name, seed.record, unfit, []))
             if not made:
                 self._ended(stage, name, seed, tools, made, Refused("nothing", "the strategy gave no record"))
         except (RunStopped, StorageError, RecipeError):
@@ -219,8 +225,7 @@ class Root:
         try:
             row = Settled(item.path, item.stage, item.strategy, status, item.record.id, by, reason, score, item.record.dump(), b"")
         except ValueError as error:  # pydantic's words for a value that JSON or UTF-8 cannot hold
-            unfit = PartError(f"bad_record: the record cannot be written ({error})")
-            self._settle(_failed(item.path, item.stage, item.strategy, self.seed, unfit, []))
+            self._settle(_failed(item.path, item.stage, item.strategy, self.seed, PartError(UNFIT.format(error)), []))
             return False
         self._settle(row)
         return True
@@ -240,8 +245,26 @@ def _failed(path: Path_, stage: int, strategy: str, record: Record, error: BaseE
         reason, raw = f"{type(error).__name__}: {error}" if known else f"strategy_error: {type(error).__name__}: {error}", b""
     note = {"message": _clean(f"{type(error).__name__}: {error}"), "raw": raw.decode("utf-8", "replace"), "replies": replies}
     return Settled(
-        path, stage, strategy, "failed", record.id, type(error).__name__, _clean(reason), None, record.dump(), orjson.dumps(note)
+        path, stage, strategy, "failed", record.id, type(error).__name__, _clean(reason), None, _dumped(record), orjson.dumps(note)
     )
+
+
+def _unfit(record: Record) -> PartError | None:
+    """What is wrong with a record that has no id, which no filter could cope with."""
+    try:
+        _ = record.id
+    except ValueError as error:
+        return PartError(UNFIT.format(error))
+    return None
+
+
+def _dumped(record: Record) -> bytes:
+    """As much of a failed record as can be written: `?` for a lone surrogate, nothing where a value is no JSON."""
+    with suppress(ValueError):
+        return record.dump()
+    with suppress(ValueError):
+        return json.dumps(record.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False).encode("utf-8", "replace")
+    return b"{}"
 
 
 def _utf8(text: str) -> str:

@@ -30,7 +30,7 @@ class Batcher(Generic[R]):
         self._running: set[asyncio.Task[None]] = set()
 
     async def one(self, record: Record) -> R:
-        """What the work gives for one record. Raises what the work raised on its batch."""
+        """What the work gives for one record. Raises what the work raised on it."""
         if self._size == 1:
             return (await self._work([record]))[0]
         loop = asyncio.get_running_loop()
@@ -53,9 +53,14 @@ class Batcher(Generic[R]):
             task.add_done_callback(self._running.discard)
 
     async def _done(self, batch: list[tuple[Record, asyncio.Future[R]]]) -> None:
+        """A part that raises on a batch is asked of each by itself: one record does not take its neighbours with it."""
         try:
             results = await self._work([record for record, _ in batch])
         except BaseException as error:
+            if isinstance(error, PartError) and len(batch) > 1:
+                for one in batch:
+                    await self._done([one])
+                return
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error) if isinstance(error, Exception) else future.cancel()

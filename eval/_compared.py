@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 from typing import Literal
 
 from ..core.record import PlainText, Record
@@ -27,8 +26,5 @@ def numbers(text: str) -> tuple[str, ...]:
 
 
 def name_of(record: Record) -> str:
-    """The record's id; of one with lone surrogates, which has none, a hash all the same."""
-    try:
-        return record.id
-    except ValueError:
-        return blake2b(repr((record.content, record.origin)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    """The record's id."""
+    return record.id

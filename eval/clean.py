@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from pydantic import Field
-from pydantic_core import PydanticSerializationError
 
 from ..core.errors import WorkerFault
 from ..core.part import Change, Edit, Tools
@@ -85,10 +84,6 @@ class Clean(Edit):
         counts = sum((found for _, found in answers), Counter[str]())
         new = iter(answers)
         content = self._walk(record, lambda _: next(new)[0])
-        try:
-            _ = record.id
-        except PydanticSerializationError:  # a lone surrogate: such a record has no id that could be remembered
-            record = record.model_copy(update={"content": content})
         return record.derive(self.part_name(), content, changed={kind: counts[kind] for kind in KINDS if counts[kind]})
 
     def _walk(self, record: Record, each: Walker) -> Conversation | Preference | ScoredSteps | PlainText:

@@ -368,6 +368,13 @@ ODD = {
 }
 
 
+UNSEEN = """
+tools_ = [{'parameters': object()}] if seed.prompt.endswith('3') else []
+from datalchemy.core.record import Conversation
+yield seed.derive('odd', Conversation(messages=(*seed.messages, assistant(reply.text)), tools=tools_), replies=[reply])
+"""
+
+
 @pytest.mark.parametrize("body", ODD.values(), ids=ODD.keys())
 def test_an_odd_strategy_costs_its_own_candidates_and_no_others(
     kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
@@ -377,6 +384,33 @@ def test_an_odd_strategy_costs_its_own_candidates_and_no_others(
     assert (result.status, result.accepted, result.counts.pending) == ("complete", 36, 0)
     assert result.counts.failed + result.counts.refused == 4
     assert len(kit.dataset()) == 36
+
+
+@pytest.mark.parametrize("body", [ODD["a lone surrogate"], REPLY + UNSEEN], ids=["a lone surrogate", "a tool that is no JSON"])
+def test_a_filter_that_raises_costs_the_record_it_raised_on_whatever_was_judged_with_it(
+    kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    """Also where that record cannot be written as it is."""
+    strategy = odd(monkeypatch, tmp_path, body)
+    package = strategy["use"].partition(".")[0]
+    source = """
+    from contextlib import asynccontextmanager
+    from datalchemy.core.part import Filter
+    from datalchemy.core.record import Verdict
+    class Fragile(Filter):
+        batch = 8
+        @asynccontextmanager
+        async def open(self, tools):
+            async def judge(records):
+                for record in records:
+                    record.model_dump_json()
+                return [Verdict(by="fragile", outcome="keep") for _ in records]
+            yield judge
+    """
+    (tmp_path / package / "fragile.py").write_text(textwrap.dedent(source))
+    recipe = kit.recipe(seeds=40, generate=[strategy], teacher={"mode": "digest", "latency_s": 0.01}, filters=[f"{package}.fragile"])
+    result = kit.run(recipe)
+    assert (result.status, result.accepted, result.counts.failed, result.counts.pending) == ("complete", 36, 4, 0)
 
 
 def test_a_budget_counts_what_was_paid_before_a_kill(kit: Any, home: Path) -> None:

@@ -164,7 +164,7 @@ def test_a_lone_surrogate_is_taken_out() -> None:
     record = Record(content=Conversation(messages=(user("a\ud800b"),)))
     changed = Clean().edit(record)
     assert changed.messages[0].text == "ab"
-    assert changed.id
+    assert changed.lineage[-1].parent == record.id
 
 
 async def test_long_records_go_to_a_worker_and_a_dead_one_leaves_them(tools: Any) -> None:
