@@ -93,14 +93,17 @@ async def edited(text: str, *filters: Any) -> str:
     return after.response.text
 
 
-async def test_the_pages_of_edits_show_what_becomes_of_a_text() -> None:
+async def test_the_pages_of_edits_show_what_becomes_of_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     page = (PAGES / "clean.md").read_text()
     (before,) = re.findall(r"Example: `(.*)` \(with a zero-width", page)
     assert f"    {await edited(before, 'clean')}\n" in page
     page = (PAGES / "redact.md").read_text()
     (before,) = re.findall(r"Example: `(Write.*)`", page)
-    for how in ("reserved", "tag"):
-        assert f"{how}: {await edited(before, {'use': 'redact', 'how': how})}\n" in re.sub(r": +", ": ", page)
+    (key,) = re.findall(r"with the key `(.*?)`", page)
+    monkeypatch.setenv("PSEUDONYM_KEY", key)
+    for how in ("reserved", "tag", "pseudonym"):
+        keyed = {"key_env": "PSEUDONYM_KEY"} if how == "pseudonym" else {}
+        assert f"{how}: {await edited(before, {'use': 'redact', 'how': how, **keyed})}\n" in re.sub(r": +", ": ", page)
 
 
 async def test_the_scorer_of_the_page_of_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
