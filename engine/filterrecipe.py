@@ -20,7 +20,7 @@ from .recipe import AnyEndpoint, AnyFilter, Recipe, Reuse, text_of, with_encoder
 TAKEN = ("name", "seed", "language", "models", "filters", "prompts", "fields", "reuse", "policy")
 """What is taken of a recipe that also generates."""
 NEEDS_FILE = """\
-Settings and models of filters stand in a recipe's file, named in place of the filters:
+`datalchemy parts NAME` lists a filter's settings. They and models stand in a recipe's file, named in place of the filters:
   models: {judge: {use: http, url: "http://127.0.0.1:8000/v1", name: my-model}}
   filters: [{use: judge, model: judge}, math_answer]"""
 

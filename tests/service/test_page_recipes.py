@@ -9,10 +9,12 @@ from typing import Any
 
 import datalchemy
 import pytest
+from click.testing import CliRunner
 from datalchemy.core.errors import RecipeError
 from datalchemy.engine.filterrecipe import FilterRecipe
 from datalchemy.engine.reading import read
 from datalchemy.engine.recipe import Recipe
+from datalchemy.service.cli import cli
 
 ROOT = Path(datalchemy.__file__).resolve().parent
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="documentation is not part of the wheel")
@@ -70,3 +72,13 @@ def test_the_programs_on_the_page_of_filters_print_what_it_says(
         exec(block, values)
     assert capsys.readouterr().out.splitlines() == ["True None 1.0 ", "Write to user1@example.com."]
     assert [row["response"] for row in values["kept"]] == ["Red."]
+
+
+def test_the_quickstart_shows_what_judge_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "quickstart.md").read_text()
+    (words,) = re.findall(r"(?m)^datalchemy (judge .*)$", page)
+    monkeypatch.chdir(tmp_path)
+    rows = ("Red.", "RED.", "I'm sorry, but I can't help with that.")
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps({"prompt": "Which?", "response": text}) + "\n" for text in rows))
+    done = CliRunner().invoke(cli, words.split(), prog_name="datalchemy")
+    assert all(f"    {line}\n" in page for line in done.stderr.splitlines()), done.stderr
