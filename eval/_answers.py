@@ -44,6 +44,11 @@ _NUMBER = re.compile(rf"(?P<sign>[+-]?)(?P<whole>{_DIGITS})(?:/(?P<below>\d+)|{_
 _FRACTION = re.compile(
     rf"(?P<sign>[+-]?)(?P<whole>\d+)?\\frac(?:\{{(?P<minus>-?)(?P<top>{_DIGITS})\}}|(?P<top1>\d))(?:\{{(?P<below>{_DIGITS})\}}|(?P<below1>\d))"
 )
+_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:\s\d{3})+(?!\d|\s*/)")
+_GAP = re.compile(r"(?<=\d)\s(?=\d)")
+_BARE = re.compile(r"(\\(?:frac|binom))\s*(\d)\s*(\d)")
+_SET = re.compile(r"\\\{[^()\[\]]*\\\}")
+_SPAN = re.compile(r"[(\[][^()\[\]]*,[^()\[\]]*[)\]]")
 _MIXED = re.compile(r"([+-]?)(\d+) +(\d+)/(\d+)")
 
 
@@ -81,9 +86,9 @@ def read(written: str, *, letters: bool = False) -> Answer:
         value, unit = value * _MAGNITUDES[first], rest
     shown = re.sub(r"[\x01\x02]", "", tidy).strip()
     worded = _is_worded(shown if value is None and not unit else body)
-    text = re.sub(r"[\s$]", "", shown).rstrip(".")
+    text = _closed(shown.replace("$", " ")).rstrip(".")
     text = re.sub(r"^\(([A-Za-z])\)$", r"\1", text)
-    math = re.sub(r"\x01(?!\s*(?:and|or)\s*\x02)[^\x01\x02]*\x02", "", body).strip() if value is None else body
+    math = re.sub(r"\x01(?!\s*(?:and|or)\s*\x02)[^\x01\x02]*\x02", "", body).strip() if value is None else _closed(body)
     return Answer(
         raw=shown,
         text=text.casefold() if worded else text,
@@ -144,12 +149,14 @@ def objection(got: Answer, gold: Answer) -> str:
         return wrong
     if got.percent != gold.percent or (got.value is not None and gold.value is not None):
         return wrong
-    if got.math.startswith("\\{") and not gold.math.startswith("\\{"):
-        return wrong
+    if (got.math.startswith("\\{") and not gold.math.startswith("\\{")) or (_SPAN.fullmatch(got.math) and _SET.fullmatch(gold.math)):
+        return wrong  # a set is neither a pair nor an interval
     if _UNEVALUATED.search(got.math) and not _UNEVALUATED.search(gold.math):
         return f"unevaluated: {got.raw}, expected {gold.raw}"
     if gold.value is not None and _SUM.fullmatch(got.math):
         return f"unevaluated: {got.raw}, expected {gold.raw}"
+    if got.value is None and _GAP.search(got.text) and not _GAP.search(gold.text):
+        return wrong
     if (got.worded or gold.worded) and not (_SEVERAL.search(got.raw) and _SEVERAL.search(gold.raw)):
         return wrong
     return "" if _same_unit(got.unit, gold.unit) else wrong
@@ -170,7 +177,7 @@ def _is_worded(text: str) -> bool:
 
 def _tidied(written: str) -> str:
     text = latex(written.strip()).replace("\\%", "%").replace("{,}", ",").rstrip(". ")
-    text = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text)
+    text = _BARE.sub(r"\1{\2}{\3}", re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", text))
     text = re.sub(r"\\(?:,|!)(?=\d{3})", "", text)
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$")):
         if text.startswith(opening) and text.endswith(closing) and len(text) > len(opening) + len(closing):
@@ -178,6 +185,12 @@ def _tidied(written: str) -> str:
             break
     text = _FORMAT.sub(" ", _TEXT.sub("\x01\\1\x02", text))
     return _DEGREES.sub(" \x01degrees\x02", text).strip().rstrip(".").strip()
+
+
+def _closed(text: str) -> str:
+    """Without blanks, but for one between two numbers: `1 234` is `1234`, but `7 8` is not `78`."""
+    text = _GROUPS.sub(lambda number: re.sub(r"\s", "", number[0]), " ".join(text.split()))
+    return "".join(text.split()) if _GAP.search(text) is None else re.sub(r"(?<!\d)\s|\s(?!\d)", "", text)
 
 
 def _spelled_out(text: str) -> str:
@@ -256,7 +269,7 @@ def _number(body: str) -> Fraction | None:
     if mixed := _MIXED.fullmatch(body.strip()):
         sign, whole, top, below = mixed.groups()
         return _ratio(sign, Fraction(int(whole)), top, below)
-    text = re.sub(r"\s", "", body)
+    text = _closed(body)
     text = text[1:-1] if re.fullmatch(r"\{[^{}]*\}", text) else text
     if match := _FRACTION.fullmatch(text):
         return _ratio(

@@ -18,6 +18,7 @@ from ._answers import Answer, agree, algebra, objection, read
 from ._boxes import boxes, marked
 from ._equivalence import equivalent, may_be_asked
 from ._parts import parts_of, shown
+from ._worked import textual
 
 MOST_GOLDS = 20
 """Alternatives of a reference answer that count."""
@@ -36,7 +37,7 @@ class MathAnswer(Filter):
     """
 
     prompts: ClassVar[tuple[str, ...]] = ("math.equivalent",)
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
 
     extract: Literal["auto", "boxed"] = "auto"
     r"""Where the answer is looked for; `boxed` reads nothing but `\boxed{}`."""
@@ -114,7 +115,7 @@ class MathAnswer(Filter):
 
     def _golds(self, record: Record) -> list[Answer] | str:
         """The references: one, or any of a JSON list of texts."""
-        written = (record.answer or "").strip()
+        written = textual(record.answer or "").strip()
         found = [self._gold(one) for one in _alternatives(written)]
         return [one for one in found if isinstance(one, Answer)] or str(found[0])
 
@@ -127,7 +128,7 @@ class MathAnswer(Filter):
         return read(found)
 
     def _got(self, record: Record) -> Answer | str:
-        final = parts_of(record, ("answer",)).get("answer", "") if record.response is not None else ""
+        final = textual(parts_of(record, ("answer",)).get("answer", "")) if record.response is not None else ""
         found = boxes(final)
         if not found and self.extract == "auto":
             found = [said] if (said := marked(final)) else [final.strip()] if read(final[: self.max_chars]).value is not None else []
