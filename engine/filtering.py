@@ -266,7 +266,7 @@ def read_rows(rows: Iterable[Any], recipe: FilterRecipe) -> Iterator[Record | Ju
     columns: Columns | None = None
     for number, row in enumerate(chain(head, source), 1):
         if isinstance(row, Record):
-            yield row
+            yield _fit(row, number)
             continue
         try:
             if columns is None:
@@ -276,3 +276,12 @@ def read_rows(rows: Iterable[Any], recipe: FilterRecipe) -> Iterator[Record | Ju
         except BadRow as error:
             given = row.get("id") if isinstance(row, Mapping) else None
             yield bad_row(str(given if given is not None else f"row {number}"), str(error))
+
+
+def _fit(record: Record, number: int) -> Record | Judgement:
+    """The record; of one that no JSON can hold, and that has no id, the judgement that says so."""
+    try:
+        _ = record.id
+    except ValueError as error:
+        return bad_row(f"row {number}", str(error))
+    return record

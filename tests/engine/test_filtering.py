@@ -240,3 +240,23 @@ def test_a_judge_models_answers_are_stored(tmp_path: Path) -> None:
         (judgement,) = judge([row(1)], [Asks()], models={"judge": model})
         assert judgement.score
     assert sum(model.calls.values()) == 1
+
+
+def test_records_that_no_file_could_hold() -> None:
+    """Made in Python: with lone surrogates they are judged like others, with values that are no JSON they are bad rows."""
+    lone = [
+        Record(content=Conversation(messages=(user("What \ud800?"), assistant(f"\\boxed{{7{odd}}}"))), answer="7") for odd in ("", "\ud800")
+    ]
+    tool = Record(content=Conversation(messages=(user("q"), assistant("7")), tools=({"parameters": object()},)), answer="7")
+    judged = judge([lone[0], tool, *lone, row(1)], ["math_answer", "exact", Shout()])
+    assert lines(judged) == [
+        (True, None, ""),
+        (False, None, "bad_row"),
+        (False, "exact", "duplicate"),
+        (False, "math_answer", "wrong_answer"),
+        (True, None, ""),
+    ]
+    assert judged[2].record == lone[0].id
+    assert lone[0].id in judged[2].reason + str(judged[2].verdicts[-1].evidence)
+    for judgement in judged:
+        judgement.model_dump_json()
