@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ..core.part import Check
@@ -17,6 +19,8 @@ class ThinkFormat(Check):
     elsewhere; a text with only the closing tag counts as opened by the chat template). A reply that stopped at its
     token limit is refused as `truncated` even where it looks whole.
     """
+
+    version: ClassVar[str] = "2"
 
     min_chars: int = Field(default=0, ge=0)
     """Characters of thinking at least."""
