@@ -1,4 +1,4 @@
-"""One run for `backends.py`: `backends_run.py generate|vllm|http MODEL FOLDER SAMPLING`, prompts in FOLDER/prompts.json.
+"""One run for `backends.py`: `backends_run.py generate|vllm|http|bare MODEL FOLDER SAMPLING`, prompts in FOLDER/prompts.json.
 
 `generate` runs in vLLM's own environment, the others in ours. It writes FOLDER/told.json (vLLM prints as it likes): {"answers", "tokens", "seconds"}.
 """
@@ -17,6 +17,7 @@ OPTIONS = {"enforce_eager": True, "enable_chunked_prefill": False, "dtype": "bfl
 """As `use: vllm` has it on a CPU; and not in ember's own float16, which many processors have no instructions for."""
 
 WARM = 8
+IN_FLIGHT = 320
 
 
 def generate(model: str, prompts: list[str], sampling: dict[str, Any]) -> dict[str, float]:
@@ -31,6 +32,26 @@ def generate(model: str, prompts: list[str], sampling: dict[str, Any]) -> dict[s
     return {"answers": len(outputs), "tokens": sum(len(output.outputs[0].token_ids) for output in outputs), "seconds": seconds}
 
 
+async def bare(url: str, prompts: list[str], sampling: dict[str, Any]) -> dict[str, float]:
+    """The least that a client can do: aiohttp, as many in flight, nothing kept."""
+    import aiohttp
+
+    slots, told = asyncio.Semaphore(IN_FLIGHT), {"answers": 0.0, "tokens": 0.0}
+
+    async def ask(session: aiohttp.ClientSession, at: int) -> None:
+        body = {"model": "ember", "messages": [{"role": "user", "content": prompts[at]}], "seed": at, **sampling}
+        async with slots, session.post(f"{url}/chat/completions", json=body) as answer:
+            told["tokens"] += (await answer.json())["usage"]["completion_tokens"]
+            told["answers"] += 1
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await asyncio.gather(*(ask(session, at) for at in range(WARM)))
+        told |= {"answers": 0.0, "tokens": 0.0}
+        began = time.monotonic()
+        await asyncio.gather(*(ask(session, at) for at in range(len(prompts))))
+    return {**told, "seconds": time.monotonic() - began}
+
+
 def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: dict[str, Any]) -> dict[str, float]:
     """The whole engine: recipe, store, ledger, output. A clock is put around what the guard sends."""
     from datalchemy.backends._guard import Guard
@@ -43,7 +64,7 @@ def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: 
         if client == "vllm"
         else {"use": "http", "url": folder.joinpath("url").read_text()}
     )
-    teacher = {**where, "max_in_flight": 320, "sampling": sampling}
+    teacher = {**where, "max_in_flight": IN_FLIGHT, "sampling": sampling}
     told = {
         "name": "bench",
         "models": {"teacher": teacher},
@@ -98,7 +119,9 @@ def main() -> None:
         server.start()
         try:
             (folder / "url").write_text(server.url)
-            told = engine(client, model, folder, prompts, sampling)
+            told = (
+                asyncio.run(bare(server.url, prompts, sampling)) if client == "bare" else engine(client, model, folder, prompts, sampling)
+            )
         finally:
             server.kill()
     (folder / "told.json").write_text(json.dumps(told))
