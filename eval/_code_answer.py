@@ -51,9 +51,19 @@ def program_of(code: str, prompt: str, entry: str, setup: str) -> str:
     code = code.replace("\r\n", "\n")
     if prompt:
         whole = re.search(rf"^(?:async )?def {re.escape(entry)}\b", code, re.MULTILINE)
-        code = prompt.replace("\r\n", "\n") + ("\n" if whole else "") + code
+        code = prompt.replace("\r\n", "\n").rstrip(" \t") + ("\n" + code if whole else _indented(code))
     if TYPING.search(code) and "typing" not in code:
         code = f"from typing import *\n{code}"
     if futures := FUTURE.findall(code):  # they must come first
         code = "\n".join(futures) + "\n" + FUTURE.sub("", code)
     return f"{code}\n{setup}" if setup else code
+
+
+def _indented(body: str) -> str:
+    """The body of a function whose head stands elsewhere: what was stripped of its first line, or of all of them, is put back."""
+    lines = body.lstrip("\n").split("\n")
+    if lines[0][:1] in (" ", "\t"):
+        return "\n".join(lines)
+    if any(line[:1] not in ("", " ", "\t") for line in lines[1:]):
+        return "\n".join("    " + line if line.strip() else line for line in lines)
+    return "\n".join(["    " + lines[0], *lines[1:]])

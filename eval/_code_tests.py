@@ -15,6 +15,9 @@ Mode = Literal["program", "call", "check"]
 LARGEST = 32 << 20
 """Characters of tests; larger ones are not read."""
 
+CODE = re.compile(r"\s*(?:from|import|def|async def|class)\s|\s*(?:@\w|#|\"\"\"|''\'|[A-Z_]+ *=)")
+"""How a text begins that is a program."""
+
 
 class BadTests(Exception):
     """Tests that cannot be used; the message is the reason of the abstention."""
@@ -48,9 +51,10 @@ class Suite:
 def suite_of(record: Record) -> Suite:
     """The tests of a record: `tests`, else its fields. Raises BadTests."""
     try:
+        around = {"prompt": record.prompt, **record.fields}
         if record.tests is not None and record.tests.strip():
-            return _read(_parsed(record.tests), record.fields)
-        return _read(dict(record.fields), {})
+            return _read(_parsed(record.tests), around)
+        return _read(dict(record.fields), around)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadTests(f"bad_tests: the tests cannot be read: {type(error).__name__}: {str(error)[:120]}") from error
 
@@ -171,7 +175,14 @@ def _of_humaneval(raw: Mapping[str, Any], around: Mapping[str, Any]) -> Suite:
     prompt = raw.get("prompt") or around.get("prompt") or ""
     test = raw["test"]
     call = f"\ncheck({entry})\n" if "def check" in test and not re.search(r"^check\(", test, re.MULTILINE) else "\n"
-    return Suite("check", [Case(test + call, how="inside")], entry, prompt=prompt if isinstance(prompt, str) and "def " in prompt else "")
+    return Suite("check", [Case(test + call, how="inside")], entry, prompt=prompt if _is_code(prompt, entry) else "")
+
+
+def _is_code(prompt: Any, entry: str) -> bool:
+    """Whether it is the head of the function, as HumanEval has it, and not a request in words."""
+    if not isinstance(prompt, str) or not CODE.match(prompt):
+        return False
+    return re.search(rf"^(?:async )?def {re.escape(entry)}\b", prompt, re.MULTILINE) is not None
 
 
 def _of_asserts(tests: Sequence[str], around: Mapping[str, Any]) -> Suite:

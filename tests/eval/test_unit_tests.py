@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from code_cheats import CHEATS, ORACLE, TESTS
 from conftest import FilterTools
-from datalchemy.core.record import Conversation, Message, PlainText, Record, Verdict
+from datalchemy.core.record import Conversation, Message, PlainText, Record, Verdict, assistant, user
 from datalchemy.core.sandbox import Program, Ran
 from datalchemy.eval import _code_answer, _code_asserts, _code_compare
 from datalchemy.eval._code_candidate import quoted
@@ -146,6 +146,26 @@ class TestShapes:
             assert from_fields.keep, from_fields.reason
         (control,) = await run(record("def add(*a, **b): return 99\nf = pair = area = add\nprint(99)", tests))
         assert control.score == 0
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "    total = a + b\n    return total\n", "total = a + b\n    return total", "total = a + b\nreturn total", "return a + b",
+            "```python\ntotal = a + b\nreturn total\n```", "def add(a, b):\n    return plain(a + b)\n", "if a:\n    a = a + 0\nreturn a + b",
+        ],
+    )  # fmt: skip
+    async def test_the_head_of_a_function_may_be_the_user_turn(self, run: Run, body: str) -> None:
+        prompt = 'def plain(x):\n    return x\n\n\ndef add(a, b):\n    """The sum."""\n'
+        tests = {"entry_point": "add", "test": "def check(f):\n    assert f(1, 2) == 3 and f(0, 2) == 2"}
+        asked = Record(content=Conversation(messages=(user(prompt), assistant(body))), fields=tests)
+        wrong = Record(content=Conversation(messages=(user(prompt), assistant("return a - b"))), fields=tests)
+        words = Record(
+            content=Conversation(
+                messages=(user("Write def add(a, b).\ndef add is what is called"), assistant("def add(a, b): return a + b"))
+            ),
+            fields=tests,
+        )
+        assert [verdict.score for verdict in await run(asked, wrong, words)] == [1, 0, 1]
 
     async def test_helpers_of_the_prompt_are_there_for_the_tests_and_are_not_the_candidates(self, run: Run) -> None:
         prompt = "def poly(cs, x):\n    return sum(c * x ** i for i, c in enumerate(cs))\n\ndef root(cs):\n    '''A root.'''\n"
