@@ -28,6 +28,7 @@ class Privacy(Filter):
     """
 
     batch: ClassVar[int] = 16
+    version: ClassVar[str] = "2"
 
     on_abstain: Literal["keep", "refuse"] = "refuse"
     """What happens to a record that could not be searched in time."""

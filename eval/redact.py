@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,8 @@ class Redact(Edit):
     within a record the same value gets the same one. `pseudonym`: the same value gets the same name in all records made
     with the same key, and nobody without the key can tell which. `tag`: `[EMAIL]`. What has no reserved value gets a tag.
     """
+
+    version: ClassVar[str] = "2"
 
     how: How = "reserved"
     """`reserved` values, keyed `pseudonym`s, or a `tag`."""

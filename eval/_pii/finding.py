@@ -16,7 +16,7 @@ from .spans import KINDS, Kind, Span, disjoint, folded
 
 _NUMBER = re.compile(r"\d(?:[ .()/-]{0,3}\d){5}")
 """Six digits close together: without any there is neither card, telephone number nor most other numbers."""
-_CODE = re.compile(r"[A-Z]{5}\d\d|[A-Z]\d{6}")
+_CODE = re.compile(r"[A-Za-z]{5}\d\d|[A-Za-z]\d{6}|\b[A-Za-z]{2} \d\d \d\d")
 """Numbers with letters in front."""
 
 _SHORTEST = 6

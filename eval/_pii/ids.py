@@ -40,7 +40,7 @@ _SORTS = (
     _Sort("br_cpf", "br.cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", _N11, ("cpf",)),
     _Sort("es_dni", "es.dni", r"\d{8}-?[A-Z]", r"\d{2}\.?\d{3}\.?\d{3}[ -]?[A-Z]", ("dni", "nif", "documento")),
     _Sort("es_nie", "es.nie", r"[XYZ]-?\d{7}-?[A-Z]"),
-    _Sort("it_cf", "it.codicefiscale", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]"),
+    _Sort("it_cf", "it.codicefiscale", r"(?i:[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z])"),
     _Sort("nl_bsn", "nl.bsn", "", r"\d{9}|\d{4}\.\d{2}\.\d{3}", ("bsn", "burgerservicenummer", "sofinummer")),
     _Sort("gb_nino", "_nino", r"[A-Z]{2} \d{2} \d{2} \d{2} [A-D]", r"[A-Z]{2}\d{6}[A-D]", ("nino", "ni number", "national insurance")),
     _Sort("gb_nhs", "gb.nhs", "", r"\d{3}[ -]?\d{3}[ -]?\d{4}", ("nhs",)),
@@ -101,7 +101,8 @@ def _beside() -> tuple[re.Pattern[str], tuple[tuple[_Sort, re.Pattern[str], re.P
     found = [sort for sort in _SORTS if sort.beside]
     every = words(*dict.fromkeys(word for sort in found for word in sort.said))
     return every, tuple(
-        (sort, words(*sort.said), re.compile(f"{_S}(?=({sort.free + '|' if sort.free else ''}{sort.beside}){_E})")) for sort in found
+        (sort, words(*sort.said), re.compile(f"{_S}(?=({sort.free + '|' if sort.free else ''}{sort.beside}){_E})", re.IGNORECASE))
+        for sort in found
     )
 
 
@@ -130,7 +131,8 @@ def _valid(sort: _Sort, said: str) -> bool:
     bare = re.sub(r"[ .()/-]", "", said)
     if bare in _RESERVED or bare.startswith("98765432") or len(set(bare)) < 3:
         return False
-    return _checker(sort.check)(said.upper())
+    check = _checker(sort.check)
+    return check(said.upper()) or (" " in said and check(bare.upper()))
 
 
 @cache

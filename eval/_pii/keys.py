@@ -37,14 +37,32 @@ _PREFIXED = tuple(
 _PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _LONGEST_PEM = 16_000
-_NAMES = ("key", "token", "secret", "passw", "pwd", "bearer", "credential")
+_NAMES = (
+    "key",
+    "token",
+    "secret",
+    "passw",
+    "pwd",
+    "bearer",
+    "credential",
+    "kennwort",
+    "contrase",
+    "senha",
+    "mot de passe",
+    "парол",
+    "密码",
+    "密碼",
+    "パスワード",
+    "비밀번호",
+)
 _ASSIGNS = ("=", ":", " is ", "earer ", "EARER ")
 _ASSIGNED = re.compile(
-    r"(?:key|token|secret|passw(?:or)?d|pwd|credentials?)(?:[_ -]?id)?[\"'`*]{0,3}\s{0,3}(?::=|=>|[:=]|is\b)\s{0,3}[\"'`]{0,3}(?:bearer )?"
+    r"(?:key|token|secret|passw(?:or)?[dt]|kennwort|contraseña|senha|de passe|пароль|密码|密碼|パスワード|비밀번호|pwd|credentials?)(?:[_ -]?id)?[\"'`*]{0,3}\s{0,3}(?::=|=>|[:=]|is\b)\s{0,3}[\"'`]{0,3}(?:bearer )?"
     r"([A-Za-z0-9+/_=.~!@#%^&*-]{8,256})",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\bbearer\s{1,3}([A-Za-z0-9._~+/=-]{20,512})", re.IGNORECASE)
+_BASIC = re.compile(r"\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?basic\s{1,3}([A-Za-z0-9+/]{8,512}={0,2})", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"your|example|placeholder|change_?me|redacted|dummy|insert|<|xxx|\*\*\*|\.\.\.|environ|getenv|process\.env|000000|123456",
     re.IGNORECASE,
@@ -67,6 +85,8 @@ def keys(text: str) -> Iterator[Span]:
             end = closing.end() if closing else min(len(text), opening.end() + _LONGEST_PEM)
             yield Span("key", opening.start(), end, "pem")
     lower = text.lower()
+    for found in _BASIC.finditer(text) if "authorization" in lower else ():
+        yield Span("key", *found.span(1), "basic")
     if any(name in lower for name in _NAMES) and any(mark in text for mark in _ASSIGNS):
         for pattern in (_ASSIGNED, _BEARER):
             for found in pattern.finditer(text):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .spans import Span, in_formula, near, words
 
 _GROUPED = re.compile(
-    r"(?<![A-Za-z0-9_.-])(?=(\d{4}([ -])\d{4}\2\d{4}\2\d{4}(?:\2\d{3})?|\d{4}([ -])\d{6}\3\d{5}|\d{4}([ -])\d{6}\4\d{4})(?![A-Za-z0-9_-]))"
+    r"(?<![A-Za-z0-9_.-])(?=(\d{4}([ .-]|  )\d{4}\2\d{4}\2\d{4}(?:\2\d{3})?|\d{4}([ -])\d{6}\3\d{5}|\d{4}([ -])\d{6}\4\d{4})(?![A-Za-z0-9_-]))"
 )
 _MORE_BEFORE, _MORE_AFTER = re.compile(r"\d{4}[ -]$"), re.compile(r"[ -]\d{4}(?!\d)")
 _BARE = re.compile(r"(?<![A-Za-z0-9_.-])\d{13,19}(?![A-Za-z0-9_-])")
@@ -27,7 +27,8 @@ _SAID = words(
     "carte", "tarjeta", "karte", "kreditkarte", "cartão", "卡号", "信用卡", "银行卡", "カード", "카드",
 )  # fmt: skip
 
-_IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30})(?![a-z0-9]))")
+_UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_IBAN = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=IBAN))(?=([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30})(?![a-z0-9]))")
 _LENGTHS = {
     country: int(length)
     for length, countries in {
@@ -73,7 +74,9 @@ def _card(text: str, start: int, end: int, said: str) -> Iterator[Span]:
 
 
 def ibans(text: str) -> Iterator[Span]:
-    """A known country, its length, and the check digits of ISO 7064 (mod 97)."""
+    """A known country, its length, and the check digits of ISO 7064 (mod 97); in small letters where the word IBAN is said."""
+    if "iban" in text.lower():
+        text = text.translate(_UPPER)
     for found in _IBAN.finditer(text):
         length = _LENGTHS.get(found[1][:2])
         if length is None:

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from .spans import Span, in_formula
 
 _INTERNATIONAL = re.compile(r"(?<![A-Za-z0-9_+^])\+(?=([1-9](?:[ ().\-/]{0,2}\d){6,16}))")
+_PREFIXED = re.compile(r"(?<![A-Za-z0-9_.,+-])00(?=([1-9]\d{0,2}[ ().\-/]{1,2}\d(?:[ ().\-/]{0,2}\d){5,14}))")
+"""As most of Europe dials abroad."""
 _ADDED = re.compile(r"[\d)\]}=]\s?$|(?<![A-Za-z])[a-z]\s?$")
 """Before a plus sign that adds."""
 _AMERICAN = re.compile(r"(?<![A-Za-z0-9_.$/+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[-.])\d{3}[-.]\d{4}(?![A-Za-z0-9_-]|\.\d)")
 _LINK = r"(?:[\s:#=.,'\"()\[\]*_-]{0,4}(?:numbers?|no|nr|num|is|are|at|on|to|me|us|him|her|them|or|my|your|our|home|work|office|cell|mobile|und|unter|ist|es|al|est|au|è|é|号码|號碼|号|為|为|是|番号|번호|는|은|का|नंबर|है)){0,5}"
 _SAID = re.compile(
-    r"(?<![a-z])(?:t[ée]l[ée])?(?:phone|f[oó]n[oe]?)(?:s|number|nummer|_number|no)?|(?<![a-z])(?:tel|cell|mobile?|mob|móvil|celular|cellulare|portable|handy|mobil|handynummer|rufnummer|fax|whatsapp|sms|text|call|dial|ring|contact|reach|t[ée]l[ée]phone|phone_number|contact_number)(?![a-z])"
+    r"(?<![a-z])(?:t[ée]l[ée])?(?:phone|f[oó]n[oe]?)(?:s|number|nummer|_number|no)?|(?<![a-z])(?:t[ée]l|cell|mobile?|mob|móvil|celular|cellulare|portable|handy|mobil|handynummer|rufnummer|fax|whatsapp|sms|text|call|dial|ring|contact|reach|t[ée]l[ée]phone|phone_number|contact_number)(?![a-z])"
     r"|тел(?:ефон)?|电话|電話|手机|手機|携帯|전화|휴대폰|फ़ोन|फोन|मोबाइल|هاتف|جوال",
     re.IGNORECASE,
 )
@@ -34,6 +36,9 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
                 end := _valid(text, found.start(), found.end(1), None)
             ):
                 yield Span("phone", found.start(), end)
+    for found in _PREFIXED.finditer(text) if "00" in text else ():
+        if not in_formula(text, *found.span(1)) and (end := _valid(text, *found.span(1), None, plus="+")):
+            yield Span("phone", found.start(), end)
     for found in _AMERICAN.finditer(text):
         if not in_formula(text, *found.span()) and _valid(text, *found.span(), "US"):
             yield Span("phone", *found.span())
@@ -53,13 +58,13 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
                 break
 
 
-def _valid(text: str, start: int, end: int, region: str | None) -> int | None:
+def _valid(text: str, start: int, end: int, region: str | None, *, plus: str = "") -> int | None:
     """Where the longest valid number from `start` ends (what follows after a blank may be another number); 0 for fiction."""
     import phonenumbers
 
     for _ in range(4):
         try:
-            number = phonenumbers.parse(text[start:end], region)
+            number = phonenumbers.parse(plus + text[start:end], region)
         except phonenumbers.NumberParseException:
             number = None
         if number is not None and phonenumbers.is_valid_number(number):
