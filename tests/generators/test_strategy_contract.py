@@ -16,10 +16,15 @@ from datalchemy.service.fielddocs import field_docs
 SEED = Record(
     content=Conversation(messages=(user("5 + 3?"),)), answer="8", tests="[]", fields={"topic": "sums"}, labels={"level": 1}, origin="0/0"
 )
-SETTINGS: dict[str, dict[str, object]] = {"persona": {"task": "math_problem"}}
+SETTINGS: dict[str, dict[str, object]] = {"persona": {"task": "math_problem"}, "messy": {"kinds": ["emoji", "colloquial"]}}
 """Of strategies that need more than a model."""
+NEW_PROBLEM = {"backward", "new_question"}
+"""Strategies whose records ask for something else than the seed does: its tests do not hold for them."""
 SAYS: dict[str, Callable[..., str]] = {
     "persona": lambda call: "<problem>A hive gives 12 kg of honey. What do 7 hives give?</problem>" if call.path == "write" else "84 kg",
+    "rephrase": lambda call: f"<question>Leo adds 5 and 3 on day {call.number}</question>" if call.path == "rephrase" else "It is 8",
+    "new_question": lambda call: f"<question>Leo has {call.number} sums?</question>" if call.path == "write" else "It is 8",
+    "messy": lambda call: "<message>hey whats 5 + 3</message>" if call.path == "colloquial.write" else "It is 8",
     "persona_answers": lambda call: f"It is {call.path}, by way of {call.number}, I say",
     "persona_from_text": lambda call: "<persona>A clerk who adds columns by hand</persona>",
     "persona_from_persona": lambda call: "\n".join(f"<personas>A clerk who adds row{call.number}x{n} by hand</personas>" for n in range(3)),
@@ -68,7 +73,8 @@ async def test_each_record_tells_where_it_comes_from(strategy, tools, yielded):
         assert step.usage.completion_tokens > 0
         assert "finish_reason" in record.labels
         assert (record.origin, record.verdicts) == ("", ())
-        assert (record.tests, record.fields) == (seed.tests, seed.fields)
+        assert record.tests == (None if strategy.part_name() in NEW_PROBLEM else seed.tests)
+        assert record.fields == seed.fields
         assert record.labels.items() >= seed.labels.items()
         assert bool(step.prompt) == bool(step.template)
 
