@@ -48,7 +48,7 @@ _NAMES = (
     "kennwort",
     "contrase",
     "senha",
-    "mot de passe",
+    "de passe",
     "парол",
     "密码",
     "密碼",
