@@ -1,12 +1,40 @@
-"""Runs in a worker process: are two LaTeX expressions equal? (math-verify 0.9, sympy)"""
+"""Runs in a worker process: are two LaTeX expressions equal? (math-verify 0.9, sympy)
+
+Most of the time is ANTLR's: the grammar is parsed in pure Python. So each text is first read in its SLL mode, which either gives the tree
+that the full LL mode would give or ends in a syntax error, and only then in LL mode (two-stage parsing, as ANTLR's documentation of
+`PredictionMode` has it).
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
+from antlr4.atn.PredictionMode import PredictionMode
+from latex2sympy2_extended import latex2sympy2
 from math_verify import LatexExtractionConfig, parse, verify
 from math_verify.parser import NormalizationConfig
+
+
+class TwoStages(latex2sympy2._Latex2Sympy):  # type: ignore[misc]
+    """The parser beneath math-verify, quick where it can be."""
+
+    _mode = PredictionMode.SLL
+
+    def parse(self, latex_str: str) -> Any:
+        try:
+            return super().parse(latex_str)
+        except Exception:
+            self._mode, self.variances = PredictionMode.LL, dict[Any, Any]()
+            return super().parse(latex_str)
+
+    def create_parser(self, latex_str: str) -> Any:
+        parser = super().create_parser(latex_str)
+        parser._interp.predictionMode = self._mode
+        return parser
+
+
+latex2sympy2._Latex2Sympy = TwoStages
 
 
 def equal(pair: dict[str, str]) -> Literal["equal", "differs", "gold_unreadable"]:
