@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..core.backend import Reply, Sampling
 from ..core.errors import Refused
 from ..core.part import Rendered, Tools
 from ..core.record import Label, Message, Record, user
+from ._overlap import units
 from ._turns import asked, replied, together
+
+T = TypeVar("T")
 
 WAVE = (1, 1, 2)
 """Solutions asked at once, wave after wave; the last size repeats."""
@@ -172,18 +175,32 @@ def labelled(record: Record, labels: dict[str, Label]) -> Record:
     return record.model_copy(update={"labels": {**record.labels, **labels}})
 
 
-async def each(makes: Sequence[Callable[[], Any]]) -> tuple[list[Record], list[Refused]]:
-    """The records of independent attempts, all at once and in order, and why the others came to nothing."""
+async def each(makes: Sequence[Callable[[], Awaitable[T]]]) -> tuple[list[T], list[Refused]]:
+    """What independent attempts made, all at once and in order, and why the others came to nothing: one refusal ends no other."""
     ended = await together([_ended(make) for make in makes])
-    return [one for one in ended if isinstance(one, Record)], [one for one in ended if isinstance(one, Refused)]
+    return [made for one in ended for made in one.made], [refused for one in ended for refused in one.refused]
 
 
-async def _ended(make: Callable[[], Any]) -> Record | Refused:
+@dataclass(frozen=True, slots=True)
+class _End(Generic[T]):
+    """One or the other, in a box: `together` raises what is an exception."""
+
+    made: tuple[T, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+async def _ended(make: Callable[[], Awaitable[T]]) -> _End[T]:
     try:
-        made: Record = await make()
+        return _End(made=(await make(),))
     except Refused as refused:
-        return refused
-    return made
+        return _End(refused=(refused,))
+
+
+def distinct(written: Sequence[Made]) -> tuple[list[Made], list[Refused]]:
+    """Each question once, and a refusal for each repetition."""
+    new: dict[tuple[str, ...], Made] = {}
+    repeated = [one for one in written if new.setdefault(tuple(units(one.question)), one) is not one]
+    return list(new.values()), [Refused("duplicate", f"the same question twice: {one.question[:120]!r}") for one in repeated]
 
 
 def all_refused(refused: Sequence[Refused], of: int) -> Refused:

@@ -15,8 +15,7 @@ from ..core.record import Record
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
 from ._overlap import units
-from ._solving import Made, Solution, Solver, all_refused, each, labelled, material, question_of, waves
-from ._turns import together
+from ._solving import Made, Solution, Solver, all_refused, distinct, each, labelled, material, question_of, waves
 
 Operator = Literal["numbers", "fractions", "combine", "condition", "steps"]
 OPERATORS: tuple[Operator, ...] = ("numbers", "fractions", "combine", "condition", "steps")
@@ -67,17 +66,13 @@ class NewQuestion(Generator):
 
     async def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:
         question = question_of(seed)
-        drawn = self._drawn(tools)
-        written = await together([self._written(question, sample, name, tools) for sample, name in enumerate(drawn)])
-        refused = [one for one in written if isinstance(one, Refused)]
-        new: dict[tuple[str, ...], Made] = {}
-        for one in written:
-            if isinstance(one, Made) and new.setdefault(tuple(units(one.question)), one) is not one:
-                refused.append(Refused("duplicate", f"the same question twice: {one.question[:120]!r}"))
-        records, failed = await each([partial(self._voted, seed, one, tools) for one in new.values()])
+        drawn = enumerate(self._drawn(tools))
+        written, unwritten = await each([partial(self._written, question, sample, name, tools) for sample, name in drawn])
+        new, repeated = distinct(written)
+        records, failed = await each([partial(self._voted, seed, one, tools) for one in new])
         for record in records:
             yield record
-        if refused := [*refused, *failed]:
+        if refused := [*unwritten, *repeated, *failed]:
             raise all_refused(refused, self.k)
 
     def _drawn(self, tools: Tools) -> list[Operator]:
@@ -85,17 +80,14 @@ class NewQuestion(Generator):
         rounds = -(-self.k // len(self.operators))
         return [name for _ in range(rounds) for name in rng.sample(self.operators, len(self.operators))][: self.k]
 
-    async def _written(self, question: str, sample: int, operator: Operator, tools: Tools) -> Made | Refused:
+    async def _written(self, question: str, sample: int, operator: Operator, tools: Tools) -> Made:
         wording = f"new_question.{operator}"
-        try:
-            got = await filled(
-                tools, self.model, FORM, wording, path="write", sample=sample, sampling=self.sampling, question=material(question)
-            )
-        except Refused as refused:
-            return refused
+        got = await filled(
+            tools, self.model, FORM, wording, path="write", sample=sample, sampling=self.sampling, question=material(question)
+        )
         text = str(got.values["question"])
         if units(text) == units(question):
-            return Refused("unchanged", "the new question is the seed's own")
+            raise Refused("unchanged", "the new question is the seed's own")
         return Made(text, None, f"vote{sample}", got.wording, (got.reply,), detail=(("operator", operator), ("gold_by", "vote")))
 
     async def _voted(self, seed: Record, made: Made, tools: Tools) -> Record:

@@ -16,8 +16,7 @@ from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
 from ._numbers import says
 from ._overlap import units
-from ._solving import Made, Solver, all_refused, each, gold_of, material, question_of
-from ._turns import together
+from ._solving import Made, Solver, all_refused, distinct, each, gold_of, material, question_of
 
 FORM = Form((Part("question"),))
 
@@ -66,37 +65,30 @@ class Rephrase(Generator):
 
     async def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:
         question, gold = question_of(seed), gold_of(seed)
-        written = await together([self._written(seed, question, gold, sample, tools) for sample in range(self.k)])
+        written, unwritten = await each([partial(self._written, seed, question, gold, sample, tools) for sample in range(self.k)])
+        new, repeated = distinct(written)
         solver = Solver(self.part_name(), self.solver or self.model, self.solves, self.agree, self.verify, self.solving)
-        refused = [one for one in written if isinstance(one, Refused)]
-        new: dict[tuple[str, ...], Made] = {}
-        for one in written:
-            if isinstance(one, Made) and new.setdefault(tuple(units(one.question)), one) is not one:
-                refused.append(Refused("duplicate", f"the same rewording twice: {one.question[:120]!r}"))
-        records, failed = await each([partial(solver.reproduced, seed, one, tools) for one in new.values()])
+        records, failed = await each([partial(solver.reproduced, seed, one, tools) for one in new])
         for record in records:
             yield record
-        if refused := [*refused, *failed]:
+        if refused := [*unwritten, *repeated, *failed]:
             raise all_refused(refused, self.k)
 
-    async def _written(self, seed: Record, question: str, gold: str, sample: int, tools: Tools) -> Made | Refused:
-        try:
-            got = await filled(
-                tools,
-                self.model,
-                FORM,
-                "rephrase.question",
-                path="rephrase",
-                sample=sample,
-                sampling=self.sampling,
-                question=material(question),
-            )
-            text = str(got.values["question"])
-            if units(text) == units(question):
-                raise Refused("unchanged", "the rewording is the question itself")
-            if says(text, gold) and not says(question, gold):
-                raise Refused("answer_given", f"the rewording says the answer {gold!r}")
-        except Refused as refused:
-            return refused
+    async def _written(self, seed: Record, question: str, gold: str, sample: int, tools: Tools) -> Made:
+        got = await filled(
+            tools,
+            self.model,
+            FORM,
+            "rephrase.question",
+            path="rephrase",
+            sample=sample,
+            sampling=self.sampling,
+            question=material(question),
+        )
+        text = str(got.values["question"])
+        if units(text) == units(question):
+            raise Refused("unchanged", "the rewording is the question itself")
+        if says(text, gold) and not says(question, gold):
+            raise Refused("answer_given", f"the rewording says the answer {gold!r}")
         detail = (("operator", "rephrase"), ("rewording", sample))
         return Made(text, gold, f"solve{sample}", got.wording, (got.reply,), seed.tests, detail)

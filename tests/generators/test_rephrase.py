@@ -117,6 +117,17 @@ async def test_the_same_rewording_twice_is_solved_once(bench, yielded):
     assert len(tools.teacher.calls) == 3
 
 
+async def test_one_bad_rewording_ends_no_other(bench, yielded):
+    say = script(NEW, "8")
+    tools = bench(lambda call: "Sorry, no." if (call.path, call.sample) == ("rephrase", 0) else say(call))
+    records = []
+    with pytest.raises(Refused, match="1 of 2") as refused:
+        async for record in Rephrase(model="teacher", k=2).generate(SEED, tools):
+            records.append(record)
+    assert refused.value.reason == "unreadable"
+    assert [record.lineage[-1].detail["rewording"] for record in records] == [1]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
