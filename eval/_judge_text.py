@@ -13,17 +13,28 @@ from ._parts import split_message
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _OPENER = re.compile(
     r"""(?:
-      (?:final\s+|my\s+|full\s+)?(?:solution|answer|response|explanation|proof|conclusion|result|analysis|reasoning|verdict|output)(?:\s+is)?
-    | (?:the\s+)?(?:correct\s+|final\s+)?(?:solution|answer)\s+is
+      (?:(?:so|therefore|thus|hence|then)\s*,?\s+)?(?:the\s+|my\s+|full\s+)?(?:correct\s+|final\s+)?
+      (?:solution|answer|response|reply|explanation|proof|conclusion|result|analysis|reasoning|verdict|output|assistant)(?:\s+is)?
+    | boxed\s*\{\s*\} | think(?=>)
     | (?:thought|thinking)(?:\s+process)?
-    | (?:let(?:['’]s|\s+us|\s+me)|we\s+(?:will|can|need\s+to)|i\s+(?:will|['’]ll))\s+
-      (?:now\s+|first\s+|carefully\s+)?(?:solve|think|work|go|break|reason|start|begin|approach|analy[sz]e|tackle|do|answer)
-      (?:\s+(?:about|on|through|with|by|this|that|the|it|problem|question|task|down|step|by|steps|out|solving|carefully|together|in|detail|a|first|thinking))*
+    | (?:let(?:['’]s|\s+us|\s+me)|we(?:['’]ll|\s+(?:will|can|have\s+to|need\s+to|must))|i(?:\s+(?:will|can)|\s?['’]ll))
+      (?:\s+(?:now\s+|first\s+|carefully\s+)?
+        (?:solve|think|work|go|break|reason|start|begin|approach|analy[sz]e|tackle|do|answer|see|understand|look|find|help|explain)
+        (?:[\s-]+(?:about|on|through|with|by|this|that|the|it|problem|question|task|down|step|steps|out|solving|carefully|together|in|detail
+          |a|first|thinking|at|you))*)?
     | step[\s-]by[\s-]step | step\s+(?:\d{1,2}|one) | first(?:ly)? | okay | ok | sure | certainly | of\s+course | alright | well | hmm+
-    | here(?:['’]s|\s+is|\s+are)(?:\s+(?:the|my|a|full|final|complete|step-by-step|answer|solution|response|explanation))*
+    | (?:great|good)\s+question
+    | here(?:['’]s|\s+is|\s+are)
+      (?:\s+(?:the|my|a|full|final|complete|step-by-step|answer|solution|response|explanation|to|this|your|problem|question|task))*
     | to\s+(?:solve|answer)\s+(?:this|the)(?:\s+(?:problem|question|task))?
-    | lösung | antwort | réponse | respuesta | solución | soluzione | risposta | ответ | решение | かいせつ | 解説 | 解答 | 答え
-    | 让我们(?:一步一步|逐步|一步步)?(?:地)?(?:思考|解决|分析|来)?(?:这个|这道)?(?:问题|题)? | 解决方案 | 思考过程 | 答案是? | 首先 | 好的 | 解
+    | l(?:ö|oe)sung | antwort | réponse | respuesta | solución | soluzione | risposta | resposta | solução | ответ | решение | かいせつ | 解説 | 解答 | 答え
+    | 풀이 | 정답 | 답 | 문제를\s*단계별로\s*풀어\s*봅시다 | ステップバイステップで(?:考え|解き)ましょう
+    | (?:lass\s+uns|lassen\s+sie\s+uns)(?:\s+(?:dieses|das|die|problem|aufgabe|schritt|für|lösen|denken))+
+    | (?:vamos|resolvamos|résolvons|pensemos|réfléchissons)
+      (?:\s+(?:a|à|resolver|pensar|este|esse|ce|le|el|o|problema|problème|passo|paso|étape|par|por))*
+    | (?:реш(?:им|аем)|разбер[её]м|рассмотрим|давайте)(?:\s+(?:эту|задачу|шаг|за|шагом|по|шагам|решим|подумаем))*
+    | (?:让我们|我们|我)?来?(?:一步一步|逐步|一步步)?地?(?:思考|解决|分析|解答|回答)(?:一下)?(?:这个|这道)?(?:问题|题)? | 让我们
+    | 解决方案 | 思考过程 | 答案是? | 首先 | 好的 | 解
     )(?!\w)""",
     re.VERBOSE | re.IGNORECASE,
 )
