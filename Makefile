@@ -74,8 +74,16 @@ bench-engine: $(VENV)/.dev
 bench-backends: $(VENV)/.dev
 	@$(BIN)/python bench/backends.py --write
 
-bench-filters: $(VENV)/.dev
+PEERS := .venv-bench
+$(PEERS)/.done:
+	@echo "Setting up $(PEERS) with the tools that filters are measured beside (once) ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check datasketch rensa semhash datatrove regex xxhash nltk spacy
+	@touch $@
+
+bench-filters: $(VENV)/.dev $(PEERS)/.done
 	@$(BIN)/python bench/filters.py --write
+	@$(BIN)/python bench/duplicates.py --write
 
 bench-accuracy: $(VENV)/.dev
 	@$(BIN)/python bench/filters.py --accuracy --write

@@ -1,6 +1,6 @@
 """`python bench/duplicates.py [--peers PYTHON] [--texts N]`: removing duplicates beside datasketch, rensa and semhash, in one run.
 
-`--peers` is the interpreter of an environment with them (`pip install datasketch rensa semhash`; default .venv-bench). Texts are
+`--peers` is the interpreter of an environment with them (`make bench-filters` makes .venv-bench, the default). Texts are
 made here: sixty English words each, a fifth of them with a twin planted further on (one word changed: Jaccard 0.90), the
 rest unlike. Each contender has a process of its own and its turn three times; the median counts. README.md.
 """
