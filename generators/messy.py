@@ -17,12 +17,14 @@ from . import _mess
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
 from ._numbers import says, values
-from ._overlap import units
+from ._overlap import grams, shared, units
 from ._solving import Made, Solver, all_refused, each, material, question_of
 
 Kind = Literal["typos", "casing", "emoji", "colloquial", "contradiction", "underspecified"]
 FLAWED = ("contradiction", "underspecified")
 """Kinds after which the question has no answer any more."""
+ABOUT = 0.5
+"""Share of different words (Chinese: characters) that a flawed question has in common with the question at least."""
 MESSAGE = Form((Part("message"),))
 FLAW = Form((Part("flaw"), Part("message"), Part("reply")))
 STYLE = {"en": "everyday English", "zh": "日常口语"}
@@ -134,6 +136,8 @@ class Messy(Generator):
         gold = (seed.answer or "").rpartition("####")[2].strip()
         if gold and says(reply, gold) and not says(text, gold):
             raise Refused("answered", "the reply gives the answer that the question no longer has")
+        if "?" not in reply and "？" not in reply:
+            raise Refused("asks_nothing", "the reply asks nothing, where only the person who asked can say what is right")
         if kind == "underspecified" and self.probe and solver.verify:
             probe = Made(text, seed.answer, f"{kind}.probe", got.wording)
             (tried,) = await solver.judged(await solver.solved(seed, probe, range(1), tools), tools)
@@ -156,6 +160,8 @@ def _check_flaw(kind: str, question: str, text: str) -> None:
     before, after = values(question), values(text)
     if units(text) == units(question):
         raise Refused("unchanged", "the message is the question itself")
+    if (same := shared(grams(text, 1), grams(question, 1))) < ABOUT:
+        raise Refused("off_topic", f"only {same:.0%} of its words are the question's")
     if kind == "contradiction":
         if lost := before - after:
             raise Refused("number_changed", f"a fact was replaced, not contradicted: {', '.join(lost)} is gone")

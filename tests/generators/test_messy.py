@@ -95,6 +95,8 @@ async def test_a_gap_that_leaves_the_answer_is_refused(bench, yielded):
         ("underspecified", "Leo has 5 pens and buys 4 more. How many?", "Which?", "number_added"),
         ("underspecified", "So Leo has 5 pens and buys 3 more. How many pens has he?", "Which?", "nothing_left_out"),
         ("underspecified", GAP, "With 3 it is 8.", "answered"),
+        ("underspecified", GAP, "That cannot be told.", "asks_nothing"),
+        ("underspecified", "It is unknown. So it is unknown.", "Which?", "off_topic"),
         ("colloquial", "leo has 5 pens, and buys 3 more! how many pens has he", "", "unchanged"),
     ],
 )
