@@ -17,7 +17,11 @@ _CARDINALS = {
 }  # fmt: skip
 _FURTHER = "one|once|twice|thrice|double|triple|half|halves|quarters?|thirds?|dozens?|hundreds?|thousands?|millions?|billions?"
 WORDED = re.compile(rf"(?<![\w-])(?:{'|'.join(_CARDINALS)})(?![\w-])", re.IGNORECASE)
-NUMERAL = re.compile(rf"(?:{'|'.join(_CARDINALS)}|{_FURTHER}|first|second|none|zero|[a-z]+(?:teen|tieth|ty-[a-z]+))", re.IGNORECASE)
+_ORDINALS = "fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth"
+NUMERAL = re.compile(
+    rf"(?:{'|'.join(_CARDINALS)}|{_FURTHER}|first|second|(?:{_ORDINALS})s?|none|zero|[a-z]+(?:teen|teenth|ti(?:eth)|ty-[a-z]+))",
+    re.IGNORECASE,
+)
 """Words that say a number, an ordinal or a share: nothing may be changed in them."""
 _BEHIND_WORD = re.compile(rf"\s*(?:(?:and an?\s+)?(?:{'|'.join(_CARDINALS)}|{_FURTHER})\b|\d+\s*/)", re.IGNORECASE)
 SYMBOLS = "xynkmpqz"
