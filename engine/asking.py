@@ -174,10 +174,19 @@ class Asker:
 class BoundModel:
     """The Model that a strategy or filter holds: an Asker bound to one part and one seed record."""
 
-    __slots__ = ("_asker", "_base", "_identity", "_resumed", "_seen", "capabilities", "identity", "name")
+    __slots__ = ("_asker", "_base", "_identity", "_resumed", "_seen", "_waits", "capabilities", "identity", "name")
 
-    def __init__(self, asker: Asker, identity: Identity, seen: deque[Reply], defaults: Sampling, resumed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        identity: Identity,
+        seen: deque[Reply],
+        defaults: Sampling,
+        resumed: Callable[[], None],
+        waits: Callable[[], None] = lambda: None,
+    ) -> None:
         self._asker = asker
+        self._waits = waits
         self._resumed = resumed
         self._base = asker.endpoint.sampling.over(defaults)
         self._identity = identity
@@ -235,6 +244,7 @@ class BoundModel:
         return replies
 
     async def _ask(self, request: Request, path: str, sample: int) -> Reply:
+        self._waits()
         reply = await self._asker.ask(request, self._identity.call_seed(path, sample))
         self._seen.append(reply)
         self._resumed()  # whatever the strategy does next is done for this seed: a crash there is blamed on it

@@ -127,6 +127,11 @@ class Marker:
     def set(self, root: int) -> None:
         struct.pack_into("<q", self._map, 0, root + 1)
 
+    def leave(self, root: int) -> None:
+        """It waits for a model's answer: the process is not busy with it, and a kill meanwhile is not its doing."""
+        if struct.unpack_from("<q", self._map)[0] == root + 1:
+            self.clear()
+
     def clear(self) -> None:
         struct.pack_into("<q", self._map, 0, 0)
 

@@ -231,7 +231,7 @@ async def _open(
         early = EarlyLook(recipe)
         quota = _reach(recipe, reader)
         tally.kinds = _kinds(quota, reader, plan.last)
-        flow = Flow(plan, shared, tally, quota=quota, mark=marker.set, looked_at=early.see)
+        flow = Flow(plan, shared, tally, quota=quota, mark=marker.set, leave=marker.leave, looked_at=early.see)
         pump = Pump(
             flow, plan, ledger, reader, feed(recipe, reader.roots()), askers,
             candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",

@@ -48,7 +48,7 @@ Memo = dict[tuple[int, str], tuple[Record, Verdict]]
 class Toolbox:
     """The Tools of one part, bound to one seed record (of a filter: to none)."""
 
-    __slots__ = ("_defaults", "_identity", "_memo", "_resumed", "_shared", "seen")
+    __slots__ = ("_around", "_defaults", "_identity", "_memo", "_shared", "seen")
 
     def __init__(
         self,
@@ -57,13 +57,14 @@ class Toolbox:
         record_id: str = "",
         memo: Memo | None = None,
         defaults: Sampling = NO_DEFAULTS,
-        resumed: Callable[[], None] = _nothing,
+        around: tuple[Callable[[], None], Callable[[], None]] = (_nothing, _nothing),
     ) -> None:
         self._defaults = defaults
         self._shared = shared
         self._identity = Identity(shared.run_seed, part, record_id)
         self._memo = memo if memo is not None else {}
-        self._resumed = resumed
+        self._around = around
+        """Called before a call to a model, and behind it."""
         self.seen: deque[Reply] = deque(maxlen=3)
         """The last replies handed out, for the note of a candidate that comes to nothing."""
 
@@ -84,7 +85,8 @@ class Toolbox:
         return self._shared.sandbox
 
     def model(self, name: str) -> Model:
-        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults, self._resumed)
+        waits, resumed = self._around
+        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults, resumed, waits)
 
     def rng(self, path: str = "") -> Random:
         return self._identity.rng(path)
