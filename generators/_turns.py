@@ -67,8 +67,13 @@ async def together(calls: Sequence[Awaitable[T]]) -> list[T]:
     """
     if len(calls) == 1:
         return [await calls[0]]
-    results = await asyncio.gather(*calls, return_exceptions=True)
+    results = await asyncio.gather(*map(_boxed, calls), return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
     if errors:
         raise next((error for error in errors if isinstance(error, RunStopped)), errors[0])
-    return [result for result in results if not isinstance(result, BaseException)]
+    return [result[0] for result in results if not isinstance(result, BaseException)]
+
+
+async def _boxed(call: Awaitable[T]) -> tuple[T]:
+    """A result that is itself an exception is none that was raised."""
+    return (await call,)
