@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ...core.backend import Capability, Probe
-    from ...core.endpoint import Endpoint
+    from ..modelreport import ModelReport
 
 
 @click.command()
 @click.argument("model", metavar="M")
+@click.option("--probe/--no-probe", default=True, help="Ask it nine short questions, for its speed and its way of reasoning.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.pass_context
-def models(ctx: click.Context, model: str) -> None:
-    """Probe a model: is it reachable, what can it do, how long is its context.
+def models(ctx: click.Context, model: str, probe: bool, as_json: bool) -> None:
+    """Look at a model: is it there, what can it do, its context, chat template, reasoning, speed.
 
     M is written as for --model: ember, gguf:FILE, vllm:MODEL, vllm-server:MODEL, openai:NAME,
     litellm:PROVIDER/NAME, http://HOST/v1#NAME.
@@ -25,30 +26,42 @@ def models(ctx: click.Context, model: str) -> None:
     from ...core.endpoint import Endpoint
     from ...core.plug import build
     from ...engine.modelnames import settings
-    from ..terminal import clean, columns
+    from ..modelreport import report
+    from ..terminal import clean, columns, money
 
     raw = settings(model)
     listing = raw["use"] == "http" and "name" not in raw
     endpoint = build("backends", (Endpoint,), {**raw, "name": "?"} if listing else raw)
-    probe, capabilities = asyncio.run(_probe(endpoint))
-    click.echo(clean(columns(_rows(probe, capabilities))))
-    if listing and probe.models:
-        click.echo(clean(f"next: --model {model}#{probe.models[0]}"))
-    ctx.exit(0 if probe.reachable else 5)
+
+    def cost(dollars: float) -> None:
+        click.echo(f"asking nine short questions, for {money(dollars)} at most; --no-probe asks none", err=True)
+
+    found = asyncio.run(report(endpoint, probe=probe and not listing, cost=cost))
+    if as_json:
+        click.echo(found.model_dump_json())
+    else:
+        click.echo(clean(columns(_rows(found))))
+        if listing and found.models:
+            click.echo(clean(f"next: --model {model}#{found.models[0]}"))
+    ctx.exit(0 if found.reachable else 5)
 
 
-async def _probe(endpoint: Endpoint) -> tuple[Probe, frozenset[Capability]]:
-    async with endpoint.open() as backend:
-        return await backend.probe(), backend.capabilities
-
-
-def _rows(probe: Probe, capabilities: frozenset[Capability]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("reachable", ("yes" if probe.reachable else "no") + (f": {probe.detail}" if probe.detail else ""))]
-    if probe.server:
-        rows.append(("server", probe.server))
-    if probe.models:
-        rows.append(("models", ", ".join(probe.models)))
-    rows.append(("context", f"{probe.context:,} tokens" if probe.context else "not told"))
-    rows.append(("template", f"{len(probe.chat_template):,} characters" if probe.chat_template else "not told"))
-    rows.append(("capabilities", ", ".join(sorted(capabilities))))
+def _rows(found: ModelReport) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("reachable", ("yes" if found.reachable else "no") + (f": {found.detail}" if found.detail else ""))]
+    if found.server:
+        rows.append(("server", found.server))
+    if found.models:
+        rows.append(("models", ", ".join(found.models)))
+    rows.append(("context", f"{found.context:,} tokens" if found.context else "not told"))
+    rows.append(("template", f"{found.template}, {found.template_characters:,} characters" if found.template else "not told"))
+    rows.append(("capabilities", ", ".join(found.capabilities)))
+    if found.reasoning:
+        rows.append(("reasoning", f"{found.reasoning} (by its {found.reasoning_by})"))
+    if found.speed:
+        speed = found.speed
+        rows.append(("speed", f"{speed.alone:,.0f} tokens/s alone, {speed.together:,.0f} with {speed.calls} calls at once (a short probe)"))
+    if found.price:
+        rows.append(("price", f"${found.price.input:g} in, ${found.price.output:g} out, a million tokens"))
+    if found.probe_failed:
+        rows.append(("probe", f"failed: {found.probe_failed}"))
     return rows
