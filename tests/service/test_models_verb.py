@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from datalchemy.core.backend import Reply, Usage
 from datalchemy.core.endpoint import Endpoint
 from datalchemy.core.plug import build
-from datalchemy.service.cli import main
+from datalchemy.service.cli import cli
 from datalchemy.service.modelreport import TOGETHER, family, reasoning, report
 
 Told = dict[str, Any]
@@ -111,9 +111,9 @@ def test_reasoning_that_is_split_off_counts_before_tags() -> None:
 @pytest.mark.parametrize("options", [(), ("--no-probe",)])
 def test_the_embedded_model(options: tuple[str, ...]) -> None:
     call: Callable[..., Any] = CliRunner().invoke
-    told = json.loads(call(main, ["models", "ember", "--json", *options]).stdout)
+    told = json.loads(call(cli, ["models", "ember", "--json", *options]).stdout)
     assert (told["reachable"], told["server"], told["context"], told["template"]) == (True, "llama.cpp", 1024, "ChatML")
     assert (told["reasoning"] == "inline") == (not options)
-    text = call(main, ["models", "ember", *options]).stdout
+    text = call(cli, ["models", "ember", *options]).stdout
     assert "template      ChatML, " in text
     assert ("tokens/s alone" in text) == (not options)
