@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, get_args
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, WithJsonSchema, model_serializer, model_validator
 
 from ..core.backend import Backend, Capability
-from ..core.endpoint import Endpoint
+from ..core.endpoint import Endpoint, Price
 from ..core.errors import RecipeError
 from ..core.frozen import Frozen
 from ..core.plug import build
@@ -121,6 +121,14 @@ class Pool(Endpoint):
         if len(names) > 1:
             raise RecipeError(f"the endpoints of this model have different names ({', '.join(names)}): write its `identity`")
         return next(iter(names))
+
+    @property
+    def effective_price(self) -> Price | None:
+        """What the dearest endpoint takes: one with `mode: batch` is cheaper, but nobody knows beforehand which will answer."""
+        if self.price is None:
+            return None
+        paid = [member.endpoint.model_copy(update={"price": self.price}).effective_price or self.price for member in self.endpoints]
+        return max(paid, key=lambda price: (price.output, price.input))
 
     def most_items(self) -> int:
         return min(member.endpoint.most_items() for member in self.endpoints)

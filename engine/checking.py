@@ -78,7 +78,7 @@ def _models(recipe: Recipe | FilterRecipe, places: Iterable[tuple[str, Part]], *
                     f" it can: {', '.join(sorted(endpoint.able()))}",
                     f"{where}.model",
                 )
-            if in_dollars and endpoint.price is None:
+            if in_dollars and endpoint.effective_price is None:
                 raise RecipeError(
                     f"a budget in dollars needs to know what {name!r} costs: set models.{name}.price to {{input: .., output: ..}} in dollars a million tokens (0 for a model of your own)",
                     f"models.{name}.price",

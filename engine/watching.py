@@ -23,7 +23,7 @@ WINDOW_S = 30.0
 def spent(askers: Mapping[str, Asker], purse: Purse) -> Spent:
     """Totals over all models and sessions."""
     totals = [asker.totals() for asker in askers.values()]
-    priced = all(asker.endpoint.price for asker in askers.values())
+    priced = all(asker.endpoint.effective_price for asker in askers.values())
     return Spent(
         calls=int(sum(t["calls"] for t in totals)),
         reused=int(sum(t["reused"] for t in totals)),

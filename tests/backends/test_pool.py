@@ -78,6 +78,20 @@ def test_it_can_what_all_of_them_can() -> None:
         Recipe.build({**magpie, "models": {"teacher": both}})
 
 
+def test_it_costs_what_its_dearest_endpoint_takes() -> None:
+    direct = {"use": "openai", "name": "m", "url": "http://a/v1"}
+    batch = {"use": "openai", "name": "m", "url": "http://b/v1", "mode": "batch"}
+    price = {"input": 2.0, "output": 8.0}
+    both, batches, free = (
+        Pool(endpoints=ends, **more) for ends, more in (([batch, direct], {"price": price}), ([batch], {"price": price}), ([direct], {}))
+    )
+    assert both.effective_price is not None
+    assert (both.effective_price.input, both.effective_price.output) == (2.0, 8.0)
+    assert batches.effective_price is not None
+    assert (batches.effective_price.input, batches.effective_price.output) == (1.0, 4.0)
+    assert free.effective_price is None
+
+
 async def test_one_that_is_not_there_yet_is_no_error() -> None:
     async with Stub() as stub:
         gone = {"use": "http", "url": "http://127.0.0.1:9/v1", "name": "stub"}
