@@ -16,7 +16,7 @@ class Shares(Frozen):
 
     by: str = Field(min_length=1)
     """The label (`topic`, as the edit `tag` writes it; any label of a strategy) or column of the seeds that says what kind a record is."""
-    shares: Mapping[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    shares: Mapping[str, Annotated[float, Field(gt=0, le=1e12)]] = Field(min_length=1)
     """Share of each kind; taken as parts of their sum. Records of other kinds are surplus."""
 
     def counts(self, total: int) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from ..core.record import Record
 
@@ -21,6 +22,8 @@ def checked(by: By) -> By:
         raise ValueError("`by` names a filter or a label")
     if not isinstance(by, str) and (not by or not all(by.values())):
         raise ValueError("a mix names filters or labels, each with a weight that is not 0 (below 0: less is better)")
+    if not isinstance(by, str) and not all(map(isfinite, by.values())):
+        raise ValueError("weights are finite numbers")
     return by
 
 

@@ -36,7 +36,7 @@ class Select(Filter):
     """A label, or else a column, whose values are capped or shared out."""
     cap: int | None = Field(default=None, ge=1)
     """Records of one value of `per` at most."""
-    shares: Mapping[str, Annotated[float, Field(gt=0)]] = {}
+    shares: Mapping[str, Annotated[float, Field(gt=0, le=1e12)]] = {}
     """Of each value of `per`, in proportion; records with another value are refused."""
     unscored: Literal["abstain", "last"] = "abstain"
     """A record without a score: an abstention, or behind all others."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 FILTERS: Mapping[str, tuple[str, ...]] = {
     "relevant": ("judge", "labels", "ifd", "pattern"),
-    "aligned": ("instructions", "reward", "process_reward", "pairwise", "listwise", "bsm_judge", "jury", "refusals", "best_of", "select"),
+    "aligned": ("instructions", "reward", "reward_rank", "process_reward", "pairwise", "listwise", "bsm_judge", "jury", "refusals", "best_of", "select"),
     "consistent": ("math_answer", "unit_tests", "logic", "conflict"),
     "formatted": (
         "think_format", "answer_tags", "json_schema", "tool_calls", "length", "language", "repetition", "no_code", "readability", "gibberish",

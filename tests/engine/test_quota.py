@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from datalchemy.engine.recipe import Recipe
 from datalchemy.engine.shares import Shares
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 TOPICS = ("math", "code", "law")
 HALF = {"use": "length", "answer": {"min_chars": 8}}
@@ -62,6 +64,12 @@ def test_the_numbers_add_up_and_are_next_to_their_share(shares: dict[str, float]
     assert sum(counts.values()) == total
     for kind, share in shares.items():
         assert abs(counts[kind] - total * share / sum(shares.values())) < 1
+
+
+@pytest.mark.parametrize("share", [0, -1, math.inf, math.nan, 1e308])
+def test_shares_that_are_none_are_refused(share: float) -> None:
+    with pytest.raises(ValidationError):
+        Shares(by="topic", shares={"a": 1, "b": share})
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None])), st.dictionaries(st.sampled_from(["a", "b"]), st.integers(0, 5), min_size=1))

@@ -7,6 +7,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from datalchemy.core.part import Edit, Filter
+from datalchemy.core.plug import find, names
 from datalchemy.eval.measures.activation import activation, centres, hashed_ngrams, nearest_clusters
 from datalchemy.eval.measures.combinations import coverage, gaps
 from datalchemy.eval.measures.dimensions import FILTERS, dimensions
@@ -162,6 +164,14 @@ def test_the_distance_is_between_nothing_and_all(values: list[str], wanted: dict
     assert found.distance is not None
     assert -1e-9 <= found.distance <= 1 + 1e-9
     assert sum(count for _, count, _, _ in found.rows) == len(values)
+
+
+def test_every_filter_that_judges_speaks_of_one_dimension() -> None:
+    """`by_label` repeats what somebody else said."""
+    filters = {name for name in names("eval") if issubclass(find("eval", (Filter, Edit), name), Filter)}  # type: ignore[type-abstract]
+    told = [name for some in FILTERS.values() for name in some]
+    assert len(told) == len(set(told))
+    assert filters - {"by_label"} <= set(told)
 
 
 def test_six_dimensions_count_what_filters_said() -> None:

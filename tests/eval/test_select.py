@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,11 @@ class TestSelect:
         [
             *({}, {"k": 1, "share": 0.5}, {"k": 1, "cap": 1}, {"k": 1, "per": "a"}, {"k": 1, "by": {}}, {"k": 1, "by": ""}),
             *({"k": 1, "by": {"a": 0}}, {"k": 1, "shares": {"a": 1}}, {"k": 1, "per": "a", "shares": {"a": 0}}),
+            *(
+                {"k": 1, "by": {"a": math.inf}},
+                {"k": 1, "per": "a", "shares": {"a": math.inf}},
+                {"k": 1, "per": "a", "shares": {"a": 1e308}},
+            ),
         ],
     )
     def test_settings_that_cannot_be_are_refused(self, settings: dict[str, Any]) -> None:
