@@ -92,6 +92,10 @@ class OpenAI(Endpoint):
         return self.capabilities - ({"logprobs"} if self.reasoning else frozenset())
 
     @property
+    def gathers(self) -> bool:
+        return self.mode == "batch"
+
+    @property
     def effective_price(self) -> Price | None:
         if self.price is None or self.mode != "batch":
             return self.price

@@ -123,6 +123,10 @@ class Pool(Endpoint):
         return next(iter(names))
 
     @property
+    def gathers(self) -> bool:
+        return any(member.endpoint.gathers for member in self.endpoints)
+
+    @property
     def effective_price(self) -> Price | None:
         """What the dearest endpoint takes: one with `mode: batch` is cheaper, but nobody knows beforehand which will answer."""
         if self.price is None:

@@ -85,6 +85,11 @@ class Endpoint(Part):
         return 64
 
     @property
+    def gathers(self) -> bool:
+        """Whether calls wait for others and are sent together, so that one alone takes as long as many."""
+        return False
+
+    @property
     def effective_price(self) -> Price | None:
         """What is really paid: `price`, less what this way to the model takes off."""
         return self.price

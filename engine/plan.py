@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import ceil
 
 from ..core.part import Edit, Filter, Generator
 from .gates import Editor, Gate, open_editor, open_gate
@@ -63,6 +64,17 @@ class Plan:
     @property
     def ordered(self) -> bool:
         return any(segment.ordered for segment in self.segments)
+
+    @property
+    def most(self) -> int:
+        """Candidates that one root gives at most, as each takes a call."""
+        total, seeds = int(SEEDS in self.names), 1
+        for segment in self.segments:
+            for operation in segment.operations:
+                if isinstance(operation, Generate):
+                    seeds *= max(1, *(ceil(generator.calls_per_seed()) for generator in operation.generators))
+                    total += seeds
+        return total
 
 
 def stage_names(recipe: Recipe) -> dict[int, str]:

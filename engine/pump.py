@@ -52,6 +52,7 @@ class Pump:
         self.candidates = candidates
         self.drains = drains
         """Whether roots in flight are awaited once the target is reached (the first N in seed order), or dropped."""
+        self._gathers = any(asker.endpoint.gathers for asker in self.askers)
         self.width = sum(asker.endpoint.max_in_flight for asker in self.askers) or 64
         self.window = max(1024, 32 * self.width)
         self.live: set[asyncio.Task[None]] = set()
@@ -165,11 +166,14 @@ class Pump:
         return self.target is None or not self.live or self.accepted + len(self.live) * self._yield() < self.target
 
     def _within(self) -> bool:
-        """Whether another seed fits into the budget of candidates, by the most that a seed has given so far (the first goes alone)."""
+        """Whether another seed fits into the budget of candidates, by the most that a seed has given so far.
+
+        The first goes alone; where a model gathers calls, which would take a whole batch for it, as many go as surely fit.
+        """
         if self.candidates is None:
             return True
         if not self.done_roots and self.live:
-            return False
+            return self._gathers and self._settled + (len(self.live) + 1) * self.plan.most <= self.candidates
         if self._settled + (len(self.live) + 1) * self._most <= self.candidates:
             return True
         if not self.live:

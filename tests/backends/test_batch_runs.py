@@ -49,7 +49,7 @@ async def run(folder: Path, at: Path, kill: list[asyncio.subprocess.Process] | N
     if kill is not None:
         kill.append(process)
     said, wrong = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode in (0, -signal.SIGKILL), wrong.decode()
+    assert process.returncode in (0, 3, -signal.SIGKILL), wrong.decode()
     last = said.decode().strip().splitlines()[-1:] or ["{}"]
     return process.returncode, json.loads(last[0])
 
@@ -87,6 +87,14 @@ async def test_a_target_is_reached_over_several_batches(tmp_path: Path) -> None:
     assert (status, report["accepted"]) == (0, 30)
     assert len(server.sizes) > 1
     assert set(server.log.values()) == {1}
+
+
+async def test_a_budget_of_candidates_sends_no_seed_alone_through_a_batch(tmp_path: Path) -> None:
+    async with BatchServer(answer=short) as server:
+        status, _ = await run(tmp_path, recipe(tmp_path, server, stages=2, seeds=100, budget={"candidates": 30}))
+    assert status == 3
+    assert server.sizes[0] == 15, "each seed gives two candidates at most"
+    assert sum(server.sizes) == 30
 
 
 @pytest.mark.parametrize("event", ["upload", "create", "look", "content"])
