@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CHUNK = 512
 """Texts of a benchmark that are read together."""
+MOST_CHARS = 250_000_000
+"""Of one benchmark: what is larger is none (a file of a few kilobytes can unfold to that, and its index would take all memory)."""
 FURTHER = ("solution", "rationale", "explanation", "reference_solution")
 """Columns beside question and answer that hold text worth knowing."""
 _TABLE_BITS = (16, 26)
@@ -32,17 +35,29 @@ class Benchmark(SeedSource):
 
     def check(self, base: Path) -> None:
         """Raises RecipeError, which names the benchmark, where `path` is no file, no folder with data and no hub name."""
-        try:
+        with self._named(""):
             super().check(base)
-        except RecipeError as error:
-            raise RecipeError(f"the benchmark {self.name!r}: {str(error).removeprefix(f'{error.where}: ')}") from error
 
     def items(self, base: Path) -> Iterator[tuple[int, Item]]:
         """Row number and texts of each item. Raises RecipeError: a benchmark that cannot be read whole is no guard."""
-        for number, row in enumerate(self.judged(base), 1):
-            if isinstance(row, BadSeed):
-                raise RecipeError(f"the benchmark {self.name!r} cannot be read: {row.reason}", "against")
-            yield number, _item(row)
+        size = 0
+        with self._named("against"):
+            for number, row in enumerate(self.judged(base), 1):
+                if isinstance(row, BadSeed):
+                    raise RecipeError(f"cannot be read: {row.reason}")
+                item = _item(row)
+                size += len(item.question) + sum(map(len, item.answers))
+                if size > MOST_CHARS:
+                    raise RecipeError(f"has more than {MOST_CHARS:,} characters by row {number}; give it a `limit`")
+                yield number, item
+
+    @contextmanager
+    def _named(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except RecipeError as error:
+            text = str(error).removeprefix(f"{error.where}: ")
+            raise RecipeError(f"the benchmark {self.name!r}{':' if error.where else ''} {text}", where) from error
 
 
 class Item(NamedTuple):

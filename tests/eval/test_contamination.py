@@ -12,6 +12,7 @@ from datalchemy.core.backend import Reply
 from datalchemy.core.errors import RecipeError
 from datalchemy.core.record import Conversation, Message, PlainText, Preference, Record, Verdict, assistant, user
 from datalchemy.engine.filterrecipe import FilterRecipe
+from datalchemy.eval import _benchmarks
 from datalchemy.eval._ngrams import ngrams, tokens
 from datalchemy.eval.contamination import Contamination, tally
 from hypothesis import given
@@ -177,12 +178,20 @@ async def test_a_benchmark_is_any_file_beside_the_recipe(judge: Judge, tmp_path:
         assert part.reads() != before
 
 
-async def test_a_benchmark_that_cannot_be_read_whole_is_an_error(judge: Judge, tmp_path: Path) -> None:
+async def test_a_benchmark_that_cannot_be_read_whole_is_an_error(judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RecipeError, match="no file"):
         made(against=[{"name": "x", "path": str(tmp_path / "none.jsonl")}])
     (tmp_path / "bad.jsonl").write_text('{"question": "Fine?"}\n{"question": \n')
     with pytest.raises(RecipeError, match=r"'x' cannot be read: bad\.jsonl:2"):
         await one(judge, asked("Hello"), against=[{"name": "x", "path": str(tmp_path / "bad.jsonl")}])
+    monkeypatch.setattr(_benchmarks, "MOST_CHARS", 100)
+    (tmp_path / "bomb.jsonl").write_text('{"question": "again and again"}\n' * 50)
+    with pytest.raises(RecipeError, match=r"'x' has more than 100 characters by row 7; give it a `limit`"):
+        await one(judge, asked("Hello"), against=[{"name": "x", "path": str(tmp_path / "bomb.jsonl")}])
+    assert (await one(judge, asked("Hello"), against=[{"name": "x", "path": str(tmp_path / "bomb.jsonl"), "limit": 6}])).keep
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    with pytest.raises(RecipeError, match=r"the benchmark 'x': .*bad\.parquet cannot be read"):
+        await one(judge, asked("Hello"), against=[{"name": "x", "path": str(tmp_path / "bad.parquet")}])
     with pytest.raises(ValueError, match="unknown rule 'minhash'"):
         made(rules=["minhash"])
 

@@ -270,6 +270,20 @@ def test_a_reader_that_dies_does_not_take_us_along(parquet, tmp_path, monkeypatc
         read(parquet, "p.parquet")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the address space")
+def test_parquet_is_read_where_memory_is_limited_already(parquet):
+    """Under `ulimit -v`: the child cannot raise the limit, and need not."""
+    import resource
+
+    job = {"kind": "parquet", "paths": [str(parquet / "p.parquet")], "name": "", "config": None, "revision": None, "split": ""}
+    ran = subprocess.run(
+        [sys.executable, "-m", "datalchemy.formats._rows", json.dumps(job)],
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)),
+    )
+    assert ran.stdout.endswith(b".\n"), ran.stderr[-300:]
+
+
 def test_inline_and_its_mistakes(tmp_path):
     assert prompts(read(tmp_path, inline=["a", {"prompt": "b", "answer": 1}])) == ["a", "b"]
     for wrong in ({}, {"path": "a", "inline": ["b"]}, {"inline": ["a"], "limit": 0}, {"where": "x"}):
