@@ -5,19 +5,32 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from ..core.record import PlainText, Record
+from ..core.record import Message, PlainText, Preference, Record
 
 By = Literal["all", "prompt", "response"]
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def compared(record: Record, by: By) -> str:
-    """All turns (without their reasoning), the last user turn, or the closing assistant turn; of plain text the text."""
-    if isinstance(record.content, PlainText) or by == "prompt":
-        return record.prompt
+    """All turns (without their reasoning; of a pair the rejected ones too), the last user turn, or the closing assistant turn; of
+    plain text the text. Calls of tools and media (by hash or address) are part of a turn."""
+    if isinstance(record.content, PlainText):
+        return record.content.text
+    if by == "prompt":
+        return next((_said(message) for message in reversed(record.messages) if message.role == "user"), "")
     if by == "response":
-        return record.response.text if record.response else ""
-    return "\n".join(f"{message.role}\n{message.text}" for message in record.messages if message.text.strip())
+        return _said(record.response) if record.response else ""
+    turns = [(message.role, _said(message)) for message in record.messages]
+    if isinstance(record.content, Preference):
+        turns += [("rejected", _said(message)) for message in record.content.rejected]
+    return "\n".join(f"{role}\n{text}" for role, text in turns if text.strip())
+
+
+def _said(message: Message) -> str:
+    if not message.tool_calls and isinstance(message.content, str):
+        return message.content
+    media = () if isinstance(message.content, str) else (part.sha256 or part.url for part in message.content if part.type != "text")
+    return "\n".join(filter(None, (message.text, *media, *(f"{call.name} {call.arguments}" for call in message.tool_calls))))
 
 
 def numbers(text: str) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class BestOfDuplicates(Filter):
     seed order stays. Score: the similarity with the one that stays.
     """
 
+    version: ClassVar[str] = "2"
     closing: ClassVar[bool] = True
 
     best: Measure = LENGTH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
@@ -91,7 +92,8 @@ class Conflict(Filter):
                 if known[answer] == len(first):
                     first.append(answer)
             kind.append(known[answer])
-        counts = [kind.count(at) for at in range(len(first))]
+        times = Counter(kind)
+        counts = [times[at] for at in range(len(first))]
         top = max(range(len(first)), key=lambda at: counts[at])
         clear = 2 * counts[top] > len(answers)
         return [self._verdict(first, counts, at, top if clear else None) for at in kind]

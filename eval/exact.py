@@ -34,6 +34,7 @@ class Exact(Filter):
     """
 
     ordered: ClassVar[bool] = True
+    version: ClassVar[str] = "2"
     batch: ClassVar[int] = 64
 
     by: By = "all"

@@ -34,6 +34,7 @@ class SemanticDuplicates(Filter):
     """
 
     ordered: ClassVar[bool] = True
+    version: ClassVar[str] = "2"
     batch: ClassVar[int] = 256
 
     encoder: str = "encoder"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from datalchemy.core.errors import StorageError
-from datalchemy.core.record import Message, PlainText, Record
+from datalchemy.core.record import Conversation, Media, Message, PlainText, Preference, Record, ToolCall, assistant, user
 from datalchemy.eval.exact import Exact, _Index
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +37,39 @@ async def test_what_is_compared(judge: Judge, reply: Callable[..., Record], by: 
 async def test_all_does_not_glue_turns_together(judge: Judge, reply: Callable[..., Record]) -> None:
     records = [reply("b c", prompt="a"), reply("c", prompt="a b")]
     assert [v.outcome for v in await judge(Exact(), records)] == ["keep", "keep"]
+
+
+def calls(city: str) -> Record:
+    """A question, and nothing but the call of a tool as its answer."""
+    call = Message(role="assistant", tool_calls=(ToolCall(name="weather", arguments=f'{{"city": "{city}"}}'),))
+    return Record(content=Conversation(messages=(user("Is it raining?"), call)), origin=city)
+
+
+def shows(picture: str) -> Record:
+    question = Message(role="user", content=(Media(type="image", url=picture), Media(type="text", text="What is it?")))
+    return Record(content=Conversation(messages=(question, assistant("A cat."))), origin=picture)
+
+
+def prefers(worse: str) -> Record:
+    return Record(content=Preference(prompt=(user("q"),), chosen=(assistant("Yes."),), rejected=(assistant(worse),)), origin=worse)
+
+
+@pytest.mark.parametrize(
+    ("made", "by", "expected"),
+    [
+        (calls, "all", "keep keep refuse"),
+        (calls, "prompt", "keep refuse refuse"),
+        (calls, "response", "keep keep refuse"),
+        (shows, "all", "keep keep refuse"),
+        (shows, "prompt", "keep keep refuse"),
+        (shows, "response", "keep refuse refuse"),
+        (prefers, "all", "keep keep refuse"),
+        (prefers, "response", "keep refuse refuse"),
+    ],
+)
+async def test_what_is_no_text_tells_records_apart(judge: Judge, made: Callable[[str], Record], by: str, expected: str) -> None:
+    records = [made("one"), made("two"), made("one")]
+    assert " ".join(v.outcome for v in await judge(Exact(by=by), records)) == expected
 
 
 async def test_nothing_is_no_duplicate_of_nothing(judge: Judge) -> None:
