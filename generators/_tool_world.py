@@ -54,8 +54,12 @@ def validators(tools: Sequence[Mapping[str, Any]]) -> dict[str, jsonschema_rs.Va
 
 
 def canonical(name: str, arguments: Mapping[str, Any]) -> str:
-    """One text for equal calls, whatever the order and spacing in which their arguments are written."""
-    return json.dumps([name, arguments], sort_keys=True, separators=(",", ":"))
+    """One text for equal calls, whatever the order and spacing in which their arguments are written.
+
+    Raises ValueError for what no JSON or UTF-8 can hold (NaN, a lone surrogate).
+    """
+    text = json.dumps([name, arguments], sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode().decode()
 
 
 @dataclass(slots=True)

@@ -53,7 +53,19 @@ def test_a_later_call_is_shown_the_results_before_it() -> None:
     assert seen == [[], [said[0].text]]
 
 
-@pytest.mark.parametrize("arguments", ['{"city": 3}', '{"nights": 2}', '{"city": "Oslo", "stars": 5}', "{", "[]", "[" * 100_000])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"city": 3}',
+        '{"nights": 2}',
+        '{"city": "Oslo", "stars": 5}',
+        "{",
+        "[]",
+        '{"city": "Oslo", "nights": NaN}',
+        '{"city": "\\ud800"}',
+        "[" * 100_000,
+    ],
+)
 def test_wrong_arguments_are_told_before_anything_is_simulated(arguments: str) -> None:
     said, seen = played(arguments)
     assert said[0].outcome == "bad_arguments"
