@@ -20,7 +20,7 @@ def compared(record: Record, by: By) -> str:
         return next((_said(message) for message in reversed(record.messages) if message.role == "user"), "")
     if by == "response":
         return _said(record.response) if record.response else ""
-    turns = [(message.role, _said(message)) for message in record.messages]
+    turns: list[tuple[str, str]] = [(message.role, _said(message)) for message in record.messages]
     if isinstance(record.content, Preference):
         turns += [("rejected", _said(message)) for message in record.content.rejected]
     return "\n".join(f"{role}\n{text}" for role, text in turns if text.strip())

@@ -124,8 +124,11 @@ class Flat:
         found: list[Near] = [[] for _ in rows]
         for begin in range(0, self._count, _BLOCK):
             cosines = rows @ self._matrix[begin : min(begin + _BLOCK, self._count)].T
-            for at, place in np.argwhere(cosines >= similarity).tolist():
-                found[at].append((float(cosines[at, place]), begin + place))
+            for at in np.flatnonzero((cosines >= similarity).any(axis=1)).tolist():
+                places = np.flatnonzero(cosines[at] >= similarity)
+                if len(places) > NEAREST:  # templated texts: thousands that are all alike
+                    places = places[np.argsort(-cosines[at, places], kind="stable")[:NEAREST]]
+                found[at] += zip(cosines[at, places].tolist(), (places + begin).tolist(), strict=True)
         return [sorted(near, key=lambda pair: (-pair[0], pair[1]))[:NEAREST] for near in found]
 
     def add(self, rows: Any) -> None:

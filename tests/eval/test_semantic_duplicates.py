@@ -12,8 +12,10 @@ from datalchemy.core.record import Conversation, PlainText, Record, user
 from datalchemy.eval import _vectors
 from datalchemy.eval._calibration import PRECISION, calibrated, curve, pairs, threshold, unit
 from datalchemy.eval._shelf import Shelf
-from datalchemy.eval._vectors import Dot, VectorIndex
+from datalchemy.eval._vectors import NEAREST, Dot, Flat, VectorIndex
 from datalchemy.eval.semantic_duplicates import SemanticDuplicates
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 Judge = Callable[..., Any]
@@ -150,3 +152,14 @@ async def test_an_index_of_another_encoder_is_refused(tools: Any, tmp_path: Any,
         with pytest.raises(RecipeError, match="another encoder"):
             async with part.open(other):
                 pass
+
+
+@given(st.integers(1, 400), st.integers(0, 2**32 - 1))
+def test_the_nearest_are_those_of_a_plain_sort(count: int, seed: int) -> None:
+    """Also where hundreds are near and many are equally near (whole numbers, so that sums are exact)."""
+    rows = np.random.default_rng(seed).integers(0, 3, (count, 4)).astype(np.float32)
+    flat = Flat(4)
+    flat.add(rows)
+    cosines = rows[:3] @ rows.T
+    plain = [sorted(((c, at) for at, c in enumerate(line) if c >= 2), key=lambda pair: (-pair[0], pair[1])) for line in cosines.tolist()]
+    assert flat.near(rows[:3], 2) == [near[:NEAREST] for near in plain]
