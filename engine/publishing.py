@@ -116,7 +116,8 @@ class Publisher:
             "status": status,
             "message": message,
             "totals": {
-                name: {**asker.totals(), **({} if asker.endpoint.effective_price else {"dollars": None})} for name, asker in session.askers.items()
+                name: {**asker.totals(), **({} if asker.endpoint.effective_price else {"dollars": None})}
+                for name, asker in session.askers.items()
             },
             "seconds": session.purse.seconds,
             "pending": sum(counts.pending for counts in session.pump.flow.tally.stages().values()),
