@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ..core.backend import Capability, Model
 from ..core.frozen import Frozen
 from ..core.part import Check, Judge, Tools
-from ..core.record import Record, Verdict
+from ..core.record import Message, Record, Verdict
 from ._parts import PartName, parts_of, shown
 
 _PARTS: tuple[PartName, ...] = ("prompt", "reasoning", "answer")
@@ -57,7 +57,8 @@ class Length(Check):
 
     Each of `prompt`, `reasoning`, `answer` takes `min_` and `max_` of `chars`, `words` and `tokens` (as the model that `tokenizer`
     names counts them); without settings an empty answer is refused and nothing else is bounded but the paragraphs. DeepSeek-R1's data dropped reasoning with long
-    paragraphs without saying how long; the threshold here is ours. A record without an answer (a question) is judged by its prompt.
+    paragraphs without saying how long; the threshold here is ours. A record without an answer (a question) is judged by its prompt,
+    and an answer that is nothing but a call of tools or a picture has no length.
     """
 
     prompt: Bounds = Bounds()
@@ -100,7 +101,7 @@ class Length(Check):
         found = parts_of(record, _PARTS)
         counts = {}
         for name in self._in_tokens():
-            if record.response is None and name not in found:
+            if name not in found and (record.response is None or (name == "answer" and _is_wordless(record.response))):
                 continue
             text = found.get(name, "").strip().encode("utf-8", "replace").decode()
             counts[name] = len(await model.tokenize(text)) if text else 0
@@ -113,6 +114,8 @@ class Length(Check):
         found = parts_of(record, _PARTS)
         judged = _PARTS if record.response is not None else tuple(found)
         for name in judged:
+            if name == "answer" and name not in found and record.response is not None and _is_wordless(record.response):
+                continue
             text = found.get(name, "").strip()
             word, detail = getattr(self, name).flaw({"chars": len(text), "words": len(text.split())})
             if word:
@@ -128,3 +131,8 @@ class Length(Check):
             return ""
         longest = max(text.splitlines(), key=len)
         return longest if len(longest) > self.max_paragraph_chars else ""
+
+
+def _is_wordless(answer: Message) -> bool:
+    """Whether a turn says something without a text: by a call of tools, or by media."""
+    return bool(answer.tool_calls) or any(part.type != "text" for part in answer.content if not isinstance(part, str))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from datalchemy.core.record import Conversation, Message, Record
+from datalchemy.core.record import Conversation, Media, Message, Record, ToolCall, user
 from datalchemy.eval.length import Length
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +82,15 @@ def test_tokens_without_a_tokenizer_are_a_mistake() -> None:
 def test_bounds_the_wrong_way_round_are_a_mistake() -> None:
     with pytest.raises(ValidationError, match="above max_chars"):
         Length.model_validate({"answer": {"min_chars": 3, "max_chars": 2}})
+
+
+def test_an_answer_without_words_is_not_an_empty_one() -> None:
+    call = Message(role="assistant", tool_calls=(ToolCall(name="weather"),))
+    picture = Message(role="assistant", content=(Media(type="image", url="u"),))
+    nothing = Message(role="assistant", content=(Media(type="text", text=" "),))
+    records = [Record(content=Conversation(messages=(user("Draw it."), turn))) for turn in (call, picture, nothing)]
+    assert [reason(record).partition(":")[0] for record in records] == ["keep", "keep", "too_short"]
+    assert [reason(record, prompt={"min_words": 3}).partition(":")[0] for record in records] == ["too_short"] * 3
 
 
 @given(st.text(), st.none() | st.text(), st.integers(0, 9), st.integers(1, 9))
