@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 
 from ._boxes import boxes, marked
@@ -19,7 +21,11 @@ _ARTICLE = re.compile(r"(?:is |the |an? )+", re.IGNORECASE)
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
 
-def stated(answer: str, ask: Sequence[str]) -> dict[str, list[str]]:
+Values = Mapping[str, Sequence[str | int | float | bool]]
+"""What is asked for, each with the values that it could have."""
+
+
+def stated(answer: str, ask: Values) -> dict[str, list[str]]:
     """Values by the names in `ask`, as they are written; a name that is given two different values has both.
 
     Read is the last box, the last `<answer>`, the last fenced block or JSON object, or else all lines.
@@ -72,10 +78,10 @@ def _objects(text: str) -> Iterator[str]:
     yield from (text[start:stop] for start, stop in found)
 
 
-def _pairs(text: str, ask: Sequence[str]) -> dict[str, list[str]]:
+def _pairs(text: str, ask: Values) -> dict[str, list[str]]:
     names = {_bare(name): name for name in ask}
     try:
-        raw: Any = json.loads(text)
+        raw: Any = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raw = None
     if isinstance(raw, dict):
@@ -83,24 +89,54 @@ def _pairs(text: str, ask: Sequence[str]) -> dict[str, list[str]]:
         return {names[_bare(k)]: [_written(v)] for k, v in inner.items() if _bare(k) in names}
     found = _lines(text, ask)
     if not found and len(ask) == 1 and len(text) <= 200:
-        return {ask[0]: [text.strip()]}
+        return {next(iter(ask)): [text.strip()]}
     return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where a name has two values: such an object is read as lines are, which finds both."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name twice")
+    return made
 
 
 def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)[:200]
 
 
-def _lines(text: str, ask: Sequence[str]) -> dict[str, list[str]]:
-    """`Name: value`, `Name = value`, `Name is a value`, `Name -> value`, one after the other or in lines."""
+def _lines(text: str, ask: Values) -> dict[str, list[str]]:
+    """`Name: value`, `Name = value`, `Name is a value`, `Name -> value`, one after the other or in lines. Of `Name: one, other`
+    both count where the other, too, is a value that the name could have."""
     text = _WRAPPED.sub(r"\1", text)
     found: dict[str, list[str]] = {}
-    for name in ask:
-        told = re.compile(rf"(?<![\w]){re.escape(name)}[*_`\"']*\s*(?:[:=]|->|→|\\to\b|\bis\b)\s*([^\n,;]{{1,100}})", re.IGNORECASE)
-        values = dict.fromkeys(match.strip() for match in told.findall(text))
+    for name, could in ask.items():
+        told = re.compile(
+            rf"(?<![\w]){re.escape(name)}[*_`\"']*\s*(?:[:=]|->|→|\\to\b|\bis\b)\s*([^\n,;]{{1,100}})(?=((?:[,;][^\n,;]{{0,100}}){{0,9}}))",
+            re.IGNORECASE,
+        )
+        values, known = dict[str, None](), _among(could)
+        for first, more in told.findall(text):
+            values[first.strip()] = None
+            others = takewhile(known, re.split("[,;]", more)[1:])
+            values.update(dict.fromkeys(other.strip() for other in others))
         if values:
             found[name] = list(values)
     return found
+
+
+def _among(values: Sequence[str | int | float | bool]) -> Callable[[str], bool]:
+    """Tells of what is written whether it is the `same` as one of these."""
+    held: set[str | int | float] = {_bare(value) for value in values if isinstance(value, str)}
+    held |= set(_TRUTHS) if any(isinstance(value, bool) for value in values) else {value for value in values if not isinstance(value, str)}
+
+    def known(written: str) -> bool:
+        bare = _bare(written)
+        with suppress(ValueError, OverflowError):
+            return bare in held or float(bare.replace(",", "")) in held
+        return False
+
+    return known
 
 
 def _bare(written: str) -> str:

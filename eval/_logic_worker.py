@@ -16,7 +16,7 @@ ROUNDING = 1e-9
 
 
 def solve(text: str) -> dict[str, Any]:
-    """Of the puzzle in a JSON text: at most two solutions and what is asked for, or the `fault` that makes it unreadable."""
+    """Of the puzzle in a JSON text: at most two solutions, what is asked for and could be answered, or the `fault` that makes it unreadable."""
     try:
         puzzle = read_puzzle(json.loads(text, parse_constant=_no_number))
         found = [{name: one[name] for name in puzzle.domains} for one in islice(solutions(puzzle), 2)]
@@ -24,7 +24,7 @@ def solve(text: str) -> dict[str, Any]:
         return {"fault": str(error)}
     except (TypeError, OverflowError) as error:
         return {"fault": f"a constraint compares what cannot be compared ({error})"}
-    return {"solutions": found, "ask": puzzle.ask}
+    return {"solutions": found, "ask": puzzle.ask, "values": {name: puzzle.domains[name] for name in puzzle.ask}}
 
 
 def _no_number(name: str) -> float:

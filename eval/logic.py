@@ -36,6 +36,7 @@ class Logic(Filter):
     """
 
     batch: ClassVar[int] = 16
+    version: ClassVar[str] = "2"
 
     column: str = ""
     """The column that holds the puzzle; absent: the record's `tests`."""
@@ -66,7 +67,7 @@ class Logic(Filter):
             return self._verdict("abstain", f"{word}: {fault}")
         if "fault" in solved:
             return self._verdict("refuse", f"unreadable: {shown(solved['fault'], 200)}", 0.0)
-        return self._compared(record, solved["solutions"], solved["ask"])
+        return self._compared(record, solved["solutions"], solved["values"])
 
     def _puzzle(self, record: Record) -> str:
         held = record.fields.get(self.column) if self.column else record.tests
@@ -74,7 +75,7 @@ class Logic(Filter):
             return (held or "").strip()
         return json.dumps(held)
 
-    def _compared(self, record: Record, solutions: list[dict[str, Any]], ask: list[str]) -> Verdict:
+    def _compared(self, record: Record, solutions: list[dict[str, Any]], values: dict[str, list[Any]]) -> Verdict:
         if not solutions:
             return self._verdict("refuse", "no_solution: the constraints contradict each other", 0.0)
         first = solutions[0]
@@ -85,7 +86,7 @@ class Logic(Filter):
         if record.response is None:
             return self._verdict("keep", "", 1.0, solution=_short(first))
         answer = parts_of(record, ("answer",)).get("answer", "")
-        said = stated(answer, ask)
+        said, ask = stated(answer, values), list(values)
         if not said:
             return self._verdict("refuse", f"no_answer: no values for {shown(', '.join(ask))} in: {shown(answer[-200:]) or 'nothing'}", 0.0)
         return self._graded(first, ask, said)
