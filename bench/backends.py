@@ -30,7 +30,7 @@ SAMPLING = {"temperature": 0.6, "top_p": 0.95, "max_tokens": 256}
 TITLES = {
     "vllm": "recipe `answer`, `use: vllm`",
     "http": "recipe `answer`, `use: http` at a vLLM server",
-    "bare": "bare aiohttp at the same kind of server: what it gives to whoever asks",
+    "bare": "bare aiohttp at the same server: what it gives to whoever asks",
 }
 
 
@@ -43,8 +43,8 @@ def prompts(count: int) -> list[str]:
     ]
 
 
-def rate(client: str, count: int, folder: Path) -> float:
-    """Tokens a second of one run."""
+def rate(client: str, count: int, folder: Path) -> tuple[float, float]:
+    """Tokens a second of one run, and CPU milliseconds of a request in the client's own process."""
     python = os.environ[PYTHON] if client == "generate" else sys.executable
     env = {**environment(folder), PYTHON: os.environ[PYTHON], "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     (folder / "prompts.json").write_text(json.dumps(prompts(count)))
@@ -54,22 +54,27 @@ def rate(client: str, count: int, folder: Path) -> float:
     last = json.loads((folder / "told.json").read_text())
     if last["answers"] != count:
         raise BenchError(f"{client}: {last['answers']} answers to {count} prompts")
-    return float(last["tokens"] / last["seconds"])
+    return float(last["tokens"] / last["seconds"]), last.get("cpu_s", 0.0) / count * 1e3
 
 
 def vllm_lines(*, quick: bool, rounds: int) -> list[Line]:
     """In turns, so that a busy minute hurts all alike; the median of the rounds' ratios counts."""
     count = 300 if quick else 2000
     rates: dict[str, list[float]] = {"generate": [], "vllm": [], "http": [], "bare": []}
+    cpu: dict[str, list[float]] = {client: [] for client in rates}
     for _ in range(1 if quick else rounds):
         for client, found in rates.items():
             with tempfile.TemporaryDirectory(prefix="bench-") as name:
-                found.append(rate(client, count, Path(name)))
+                taken, ms = rate(client, count, Path(name))
+            found.append(taken)
+            cpu[client].append(ms)
             print(f"{client}: {found[-1]:,.0f} tokens/s", file=sys.stderr)
     lines = [Line(f"vLLM's own `LLM.generate`, {count:,} prompts", f"{statistics.median(rates['generate']):,.0f} tokens/s")]
     for client, least in LEAST.items():
         ratio = statistics.median(ours / own for ours, own in zip(rates[client], rates["generate"], strict=True))
-        measured = f"{statistics.median(rates[client]):,.0f} tokens/s, {ratio:.3f} of it"
+        measured = (
+            f"{statistics.median(rates[client]):,.0f} tokens/s, {ratio:.3f} of it; {statistics.median(cpu[client]):.2f} ms of CPU a request"
+        )
         lines.append(Line(TITLES[client], measured, f">= {least}" if least else "-", ratio >= least if least else None))
     return lines
 

@@ -1,6 +1,6 @@
 """One run for `backends.py`: `backends_run.py generate|vllm|http|bare MODEL FOLDER SAMPLING`, prompts in FOLDER/prompts.json.
 
-`generate` runs in vLLM's own environment, the others in ours. It writes FOLDER/told.json (vLLM prints as it likes): {"answers", "tokens", "seconds"}.
+`generate` runs in vLLM's own environment, the others in ours. It writes FOLDER/told.json (vLLM prints as it likes): {"answers", "tokens", "seconds", "cpu_s"}.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ async def bare(url: str, prompts: list[str], sampling: dict[str, Any]) -> dict[s
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         await asyncio.gather(*(ask(session, at) for at in range(WARM)))
         told |= {"answers": 0.0, "tokens": 0.0}
-        began = time.monotonic()
+        began, cpu_s = time.monotonic(), time.process_time()
         await asyncio.gather(*(ask(session, at) for at in range(len(prompts))))
-    return {**told, "seconds": time.monotonic() - began}
+    return {**told, "seconds": time.monotonic() - began, "cpu_s": time.process_time() - cpu_s}
 
 
 def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: dict[str, Any]) -> dict[str, float]:
@@ -73,13 +73,13 @@ def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: 
         "filters": [],
     }
     recipe.write_text(json.dumps(told))
-    send, seen = Guard.send, {"answers": 0, "tokens": 0, "first": 0.0, "last": 0.0}
+    send, seen = Guard.send, {"answers": 0, "tokens": 0, "first": 0.0, "last": 0.0, "cpu_s": 0.0}
     warming: list[asyncio.Task[None]] = []
 
     async def warm(guard: Guard, request: Any) -> None:
         """As `generate` is warmed before its clock starts."""
         await asyncio.gather(*(send(guard, request, seed=1) for _ in range(WARM)))
-        seen["first"] = time.monotonic()
+        seen["first"], seen["cpu_s"] = time.monotonic(), time.process_time()
 
     async def clocked(self: Guard, *args: Any, **kwargs: Any) -> Any:
         if not warming:
@@ -99,7 +99,8 @@ def engine(client: str, model: str, folder: Path, prompts: list[str], sampling: 
     except SystemExit as end:
         if end.code:
             raise
-    return {"answers": seen["answers"], "tokens": seen["tokens"], "seconds": seen["last"] - seen["first"]}
+    cpu_s = time.process_time() - seen["cpu_s"]
+    return {"answers": seen["answers"], "tokens": seen["tokens"], "seconds": seen["last"] - seen["first"], "cpu_s": cpu_s}
 
 
 def main() -> None:
