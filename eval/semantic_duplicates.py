@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from ..core.backend import Capability, Model
-from ..core.errors import RecipeError
+from ..core.errors import RecipeError, Rejected
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._calibration import calibrated, unit
@@ -77,11 +77,11 @@ class SemanticDuplicates(Filter):
                 texts = [_without(cutter, compared(record, self.by)) for record in records]
                 some = [at for at, text in enumerate(texts) if text.strip()]
                 async with one:
-                    vectors = await encoder.embed([texts[at] for at in some]) if some else []
-                    twins = await finished(
-                        asyncio.to_thread(self._twins, [(name_of(records[at]), texts[at]) for at in some], vectors, index)
-                    )
-                found = dict(zip(some, twins, strict=True))
+                    given = dict(zip(some, await _vectors(encoder, [texts[at] for at in some]), strict=True))
+                    vectors = {at: vector for at, vector in given.items() if vector is not None}
+                    items = [(name_of(records[at]), texts[at]) for at in vectors]
+                    twins = await finished(asyncio.to_thread(self._twins, items, list(vectors.values()), index))
+                found = {**dict.fromkeys(some, "refused"), **dict(zip(vectors, twins, strict=True))}
                 kept = Verdict(by=self.part_name(), outcome="keep")
                 return [self._verdict(found.get(at, "nothing"), enough, kept) for at in range(len(records))]
 
@@ -114,7 +114,9 @@ class SemanticDuplicates(Filter):
         if twin is None:
             return kept
         if isinstance(twin, str):
-            why = f"no {self.by} text" if twin == "nothing" else "the encoder knows none of its words"
+            why = {"nothing": f"no {self.by} text", "refused": "the encoder refuses the text"}.get(
+                twin, "the encoder knows none of its words"
+            )
             return Verdict(by=self.part_name(), outcome="abstain", reason=f"nothing_to_compare: {why}")
         cosine = round(twin.similarity or 0.0, 4)
         return Verdict(
@@ -124,6 +126,19 @@ class SemanticDuplicates(Filter):
             reason=f"same_meaning: {cosine:.0%} like {twin.record} (from {enough:.0%} on it counts)",
             evidence={"of": twin.record, "similarity": cosine, "threshold": enough},
         )
+
+
+async def _vectors(encoder: Model, texts: Sequence[str]) -> list[Any]:
+    """A vector for each text; None for one that the encoder refuses (too long, mostly), which must not take the others with it."""
+    if not texts:
+        return []
+    try:
+        return list(await encoder.embed(texts))
+    except Rejected:
+        if len(texts) == 1:
+            return [None]
+    half = len(texts) // 2
+    return [*await _vectors(encoder, texts[:half]), *await _vectors(encoder, texts[half:])]
 
 
 def _signs(text: str) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from asked_models import asked
 from datalchemy.backends.scripted import Scripted
-from datalchemy.core.errors import RecipeError
+from datalchemy.core.errors import RecipeError, Rejected
 from datalchemy.core.record import Conversation, PlainText, Record, user
 from datalchemy.eval import _vectors
 from datalchemy.eval._calibration import PRECISION, calibrated, curve, pairs, threshold, unit
@@ -163,3 +163,18 @@ def test_the_nearest_are_those_of_a_plain_sort(count: int, seed: int) -> None:
     cosines = rows[:3] @ rows.T
     plain = [sorted(((c, at) for at, c in enumerate(line) if c >= 2), key=lambda pair: (-pair[0], pair[1])) for line in cosines.tolist()]
     assert flat.near(rows[:3], 2) == [near[:NEAREST] for near in plain]
+
+
+async def test_a_text_that_the_encoder_refuses_takes_no_other_with_it(tools: Any) -> None:
+    class Strict:
+        async def embed(self, texts: list[str]) -> list[list[float]]:
+            if any(len(text) > 100 for text in texts):
+                raise Rejected("400: the input is too long")
+            return [[float("boat" in text), float("cat" in text), 1.0] for text in texts]
+
+    own = type(tools)(workers=tools.workers, models={"encoder": Strict()})
+    records = [ask("a boat"), ask("a cat"), ask("boat " * 99), ask("the boat"), ask("cat " * 99), ask("")]
+    async with SemanticDuplicates(similarity=0.99).open(own) as judge:
+        verdicts = await judge(records)
+    assert outcomes(verdicts) == "keep keep abstain refuse abstain abstain"
+    assert verdicts[2].reason == "nothing_to_compare: the encoder refuses the text"
