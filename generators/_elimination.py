@@ -70,7 +70,7 @@ def check_question(parent: str, text: str, *, alike: float = 0.9, growth: float 
         raise Refused("scaffolding", f"it copies {found[0]!r} from the wording of the request")
     if units(text) == units(parent) or jaccard(grams(text, 2), grams(parent, 2)) >= alike:
         raise Refused("near_duplicate", "it is its parent, or nearly")
-    if _script(text) != _script(parent):
+    if _script(parent) and _script(text) != _script(parent):
         raise Refused("language_switch", f"the parent is written in {_script(parent)}, it is in {_script(text)}")
     if words(text) > growth * max(words(parent), 20):
         raise Refused("too_long", f"more than {growth:g} times the length of its parent")

@@ -27,6 +27,10 @@ def test_failed_questions(text: str, reason: str) -> None:
     assert refused.value.reason == reason
 
 
+def test_a_parent_without_letters_is_in_no_language() -> None:
+    check_question("5 + 3 = ?", "Leo has 5 pens and buys 3 more. How many pens does he own then?")
+
+
 def test_what_is_there_may_be_named() -> None:
     check_question(PARENT, "Explain with the following text: wheels that spin keep their axis. How does a bicycle hold itself?")
     check_question("What is a given prompt?", "What is a given prompt, and how do two of them differ in a long talk?")

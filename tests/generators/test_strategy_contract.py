@@ -18,9 +18,10 @@ SEED = Record(
 )
 SETTINGS: dict[str, dict[str, object]] = {"persona": {"task": "math_problem"}, "messy": {"kinds": ["emoji", "colloquial"]}}
 """Of strategies that need more than a model."""
-NEW_PROBLEM = {"backward", "new_question"}
+NEW_PROBLEM = {"backward", "evol", "new_question"}
 """Strategies whose records ask for something else than the seed does: its tests do not hold for them."""
 SAYS: dict[str, Callable[..., str]] = {
+    "evol": lambda call: "It is 8" if call.path.endswith("answer") else f"<question>Leo adds {call.number} pens to 5; how many?</question>",
     "persona": lambda call: "<problem>A hive gives 12 kg of honey. What do 7 hives give?</problem>" if call.path == "write" else "84 kg",
     "rephrase": lambda call: f"<question>Leo adds 5 and 3 on day {call.number}</question>" if call.path == "rephrase" else "It is 8",
     "new_question": lambda call: f"<question>Leo has {call.number} sums?</question>" if call.path == "write" else "It is 8",
