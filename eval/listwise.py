@@ -10,12 +10,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from ..core.errors import Rejected
 from ..core.part import Tools
 from ..core.record import Conversation, Record, Verdict, assistant, user
 from ._judge_calibration import Labelled
 from ._judge_reply import ranking
 from ._judge_text import legible, mark, said, told
 from ._judging import Judging, Said, schema
+from ._parts import shown
 
 
 class Listwise(Judging):
@@ -53,7 +55,7 @@ class Listwise(Judging):
                 groups[_group(record)].append(at)
             else:
                 verdicts[at] = early
-        ranked = await asyncio.gather(*(self._ranked([records[at] for at in places], tools) for places in groups.values()))
+        ranked = await asyncio.gather(*(self._ranked_alone([records[at] for at in places], tools) for places in groups.values()))
         for places, given in zip(groups.values(), ranked, strict=True):
             verdicts.update(zip(places, given, strict=True))
         return [verdicts[at] for at in range(len(records))]
@@ -84,6 +86,13 @@ class Listwise(Judging):
 
     def _answer(self, record: Record) -> str:
         return said(record.response, thinking=self.thinking) if record.response is not None else ""
+
+    async def _ranked_alone(self, records: Sequence[Record], tools: Tools) -> list[Verdict]:
+        """A group that the judge's server refuses (too long, mostly) must not take the other groups with it."""
+        try:
+            return await self._ranked(records, tools)
+        except Rejected as error:
+            return [self.verdict("abstain", f"judge_refused: {shown(str(error)) or 'the server will not read it'}")] * len(records)
 
     async def _ranked(self, records: Sequence[Record], tools: Tools) -> list[Verdict]:
         answers = [self._answer(record) for record in records]

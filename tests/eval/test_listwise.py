@@ -7,6 +7,7 @@ from zlib import crc32
 
 import pytest
 from datalchemy.backends.scripted import Scripted
+from datalchemy.core.errors import Rejected
 from datalchemy.core.record import Conversation, Record, Verdict, assistant, user
 from datalchemy.engine.ledger import LedgerReader
 from datalchemy.engine.recipe import Recipe
@@ -135,3 +136,16 @@ def test_in_a_run_the_answers_of_a_seed_meet(tmp_path: Path, monkeypatch: pytest
         rivals = [one for one in records if one.lineage[0].parent == record.lineage[0].parent]
         assert record.response is not None
         assert max(digest(one.response.text) for one in rivals if one.response) == digest(record.response.text)
+
+
+async def test_a_group_that_the_server_refuses_takes_no_other_with_it(ask: Any, reply: Reply) -> None:
+    class Strict(Double):
+        def said(self, prompt: str) -> str:
+            if "boundless" in prompt:
+                raise Rejected("400: more than the context holds")
+            return super().said(prompt)
+
+    records = [reply("a", prompt="p"), reply("boundless", prompt="q"), reply("aa", prompt="p"), reply("b", prompt="q")]
+    verdicts = await ask(PLAIN, records, Strict(longest))
+    assert [one.outcome for one in verdicts] == ["refuse", "abstain", "keep", "abstain"]
+    assert verdicts[1].reason == "judge_refused: 400: more than the context holds"
