@@ -69,7 +69,7 @@ class Evol(Generator):
     operators: tuple[Operator, ...] = Field(default=OPERATORS, min_length=1)
     """In-depth ones: add `constraints`, `deepen`, `concretise`, more `steps` of reasoning, an `input` to be read. None twice on
     the same text before all have been tried on it."""
-    breadth: float = Field(default=1 / 6, ge=0, le=1)
+    breadth: float = Field(default=0.17, ge=0, le=1)
     """Share of rounds that write a new, rarer question of the same field instead; against collapse into one kind."""
     yields: Literal["all", "last"] = "all"
     """`all`: the question of every round that succeeded; `last`: only the last one whose answer stands."""
@@ -143,7 +143,7 @@ class Evol(Generator):
             if jaccard(grams(text, 2), grams(other, 2)) >= self.alike:
                 raise Refused("near_duplicate", "it goes back to an earlier text")
         scaffold = tools.render(wording, question="", form="").text
-        if (run := longest_run(text, scaffold)).words >= COPIED:
+        if (run := longest_run(text, scaffold)).words >= COPIED > longest_run(parent.text, scaffold).words:
             raise Refused("scaffolding", f"it copies {run.text[:120]!r} from the wording of the request")
         stage = Stage(
             text,
