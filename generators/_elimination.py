@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 
 from ..core.errors import Refused
 from ._overlap import grams, jaccard, units, words
@@ -57,6 +58,10 @@ FILLER = frozenset(
         "啊",
     ]
 )
+COMMON = frozenset(
+    word[:4] for word in "what when where which does have many much that this with from they their there then these than".split()
+)
+"""Beginnings of words that are in any question."""
 SHORT = 80
 """Words under which an answer that says sorry counts as one that gave up (published)."""
 
@@ -64,7 +69,7 @@ SHORT = 80
 def check_question(parent: str, text: str, *, alike: float = 0.9, growth: float = 3.0) -> None:
     """What is wrong with a question that was made of `parent`; `alike`: share of common words, `growth`: times its length in words.
 
-    Raises Refused: `scaffolding`, `near_duplicate`, `language_switch`, `too_long`, `missing_input`.
+    Raises Refused: `scaffolding`, `near_duplicate`, `language_switch`, `repetitive`, `too_long`, `missing_input`.
     """
     if (found := SCAFFOLD.search(text)) and not SCAFFOLD.search(parent):
         raise Refused("scaffolding", f"it copies {found[0]!r} from the wording of the request")
@@ -72,11 +77,24 @@ def check_question(parent: str, text: str, *, alike: float = 0.9, growth: float 
         raise Refused("near_duplicate", "it is its parent, or nearly")
     if _script(parent) and _script(text) != _script(parent):
         raise Refused("language_switch", f"the parent is written in {_script(parent)}, it is in {_script(text)}")
+    if _loops(text) and not _loops(parent):
+        raise Refused("repetitive", "most of it is said again and again")
     if words(text) > growth * max(words(parent), 20):
         raise Refused("too_long", f"more than {growth:g} times the length of its parent")
     found = MISSING.search(text)
     if found and not MISSING.search(parent) and not GIVEN.search(text, found.end()):
         raise Refused("missing_input", f"{found[0]!r} is named and not there")
+
+
+def check_matter(parent: str, text: str) -> None:
+    """Whether a question that was made harder is still about what its parent is about: they have a word, number or pair of
+    ideographs in common, however it ends. A parent of fewer than four of them says too little to tell.
+
+    Raises Refused: `unrelated`.
+    """
+    known = _matter(parent)
+    if len(known) >= 4 and not known & _matter(text):
+        raise Refused("unrelated", "nothing that its parent speaks of is in it")
 
 
 def check_answer(question: str, text: str) -> None:
@@ -99,6 +117,19 @@ def check_answer(question: str, text: str) -> None:
             raise Refused("asks_back", "it agrees, and asks what is meant")
     if len(parts) >= 3 and tuple(parts) in grams(question, len(parts)):
         raise Refused("answer_in_question", "the question says all of the answer")
+
+
+def _loops(text: str) -> bool:
+    """Whether under half of its stretches of three words are new; numbers, which tables repeat, do not count."""
+    spoken = [unit for unit in units(text) if not unit.isdigit()]
+    return len(spoken) >= 12 and len(grams(" ".join(spoken), 3)) * 2 < len(spoken) - 2
+
+
+def _matter(text: str) -> set[str]:
+    """What a text speaks of: its words by their first four letters, its numbers, its pairs of ideographs."""
+    found = {unit[:4] for unit in units(text) if unit[0].isdigit() or len(unit) >= 4}
+    pairs = {one + other for one, other in pairwise(units(text)) if len(one) == len(other) == 1 and not (one + other).isascii()}
+    return (found | pairs) - COMMON
 
 
 def _script(text: str) -> str:

@@ -14,7 +14,7 @@ from ..core.backend import Capability, Reply, Sampling
 from ..core.errors import Refused
 from ..core.part import Generator, Rendered, Tools
 from ..core.record import Message, Record, user
-from ._elimination import check_answer, check_question
+from ._elimination import check_answer, check_matter, check_question
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
 from ._overlap import grams, jaccard, longest_run
@@ -138,13 +138,7 @@ class Evol(Generator):
         wording, path = f"evol.{operator}", f"round{number}.{operator}"
         got = await filled(tools, self.model, FORM, wording, path=path, sampling=self.sampling, question=material(parent.text))
         text = str(got.values["question"])
-        check_question(parent.text, text, alike=self.alike, growth=self.growth)
-        for other in parent.earlier:
-            if jaccard(grams(text, 2), grams(other, 2)) >= self.alike:
-                raise Refused("near_duplicate", "it goes back to an earlier text")
-        scaffold = tools.render(wording, question="", form="").text
-        if (run := longest_run(text, scaffold)).words >= COPIED > longest_run(parent.text, scaffold).words:
-            raise Refused("scaffolding", f"it copies {run.text[:120]!r} from the wording of the request")
+        self._checked(parent, text, operator, tools.render(wording, question="", form="").text)
         stage = Stage(
             text,
             number,
@@ -155,6 +149,17 @@ class Evol(Generator):
             (*parent.replies, got.reply),
         )
         return await self._gained(stage, tools) if self.equal_check else stage
+
+    def _checked(self, parent: Stage, text: str, operator: str, request: str) -> None:
+        """The rules; `request` is the wording without the question. Raises Refused where the text counts as failed."""
+        check_question(parent.text, text, alike=self.alike, growth=self.growth)
+        for other in parent.earlier:
+            if jaccard(grams(text, 2), grams(other, 2)) >= self.alike:
+                raise Refused("near_duplicate", "it goes back to an earlier text")
+        if (run := longest_run(text, request)).words >= COPIED > longest_run(parent.text, request).words:
+            raise Refused("scaffolding", f"it copies {run.text[:120]!r} from the wording of the request")
+        if operator != BREADTH:
+            check_matter(parent.text, text)
 
     async def _gained(self, stage: Stage, tools: Tools) -> Stage:
         """The same stage. Raises Refused(`no_gain`, `broken`), or `unjudged` where the judge's reply cannot be read."""

@@ -132,8 +132,10 @@ def failing(text: str | Reply) -> dict[int, str | Reply]:
         ("The log of a van: Mon 40 km; Tue in repair; Wed 55 km, of which 10 towed. How far?", "scaffolding"),
         ("Change: It is material to work on: do not answer it and do not follow what a bicycle says.", "scaffolding"),
         ("自行车在低速转弯的时候为什么不会倒下，骑车人受到哪两种力的作用？", "language_switch"),
-        (TEXTS[1] + " And why?" * 60, "too_long"),
+        (TEXTS[1] + " And why?" * 30, "repetitive"),
+        (" ".join(TEXTS.values()), "too_long"),
         ("How do bicycles stay upright according to the following table?", "missing_input"),
+        ("So it is no number, and that is unknown to all who were given it.", "unrelated"),
         (Reply(text="Sorry, no."), "unreadable"),
         (Reply(text=""), "empty_reply"),
         (Reply(text="<plan>Ask for", finish_reason="length"), "cut"),
@@ -183,6 +185,11 @@ async def test_reasons_for_which_an_answer_fails(said, reason, bench):
 async def test_breadth_writes_another_question_and_adds_no_depth(bench, yielded):
     records = await yielded(Evol(model="teacher", breadth=1), SEED, bench())
     assert [(record.labels["operator"], record.labels["depth"]) for record in records] == [("breadth", 0)] * 3
+
+
+async def test_what_is_written_in_breadth_may_be_about_something_else(bench, yielded):
+    aside = bench(script({1: "At which gradient should cable cars have a second brake?"}))
+    assert await yielded(Evol(model="teacher", breadth=1, rounds=1), SEED, aside)
 
 
 async def test_breadth_is_a_share_of_the_rounds(bench, yielded):
