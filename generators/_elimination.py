@@ -59,7 +59,27 @@ FILLER = frozenset(
     ]
 )
 COMMON = frozenset(
-    word[:4] for word in "what when where which does have many much that this with from they their there then these than".split()
+    word[:4]
+    for word in [
+        "what",
+        "when",
+        "where",
+        "which",
+        "does",
+        "have",
+        "many",
+        "much",
+        "that",
+        "this",
+        "with",
+        "from",
+        "they",
+        "their",
+        "there",
+        "then",
+        "these",
+        "than",
+    ]
 )
 """Beginnings of words that are in any question."""
 SHORT = 80
