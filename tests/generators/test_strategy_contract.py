@@ -16,7 +16,11 @@ from datalchemy.service.fielddocs import field_docs
 SEED = Record(
     content=Conversation(messages=(user("5 + 3?"),)), answer="8", tests="[]", fields={"topic": "sums"}, labels={"level": 1}, origin="0/0"
 )
-SETTINGS: dict[str, dict[str, object]] = {"persona": {"task": "math_problem"}, "messy": {"kinds": ["emoji", "colloquial"]}}
+SETTINGS: dict[str, dict[str, object]] = {
+    "persona": {"task": "math_problem"},
+    "messy": {"kinds": ["emoji", "colloquial"]},
+    "preference": {"by": "math_answer"},
+}
 """Of strategies that need more than a model."""
 NEW_PROBLEM = {"backward", "evol", "new_question"}
 """Strategies whose records ask for something else than the seed does: its tests do not hold for them."""
@@ -26,6 +30,7 @@ SAYS: dict[str, Callable[..., str]] = {
     "rephrase": lambda call: f"<question>Leo adds 5 and 3 on day {call.number}</question>" if call.path == "rephrase" else "It is 8",
     "new_question": lambda call: f"<question>Leo has {call.number} sums?</question>" if call.path == "write" else "It is 8",
     "messy": lambda call: "<message>hey whats 5 + 3</message>" if call.path == "colloquial.write" else "It is 8",
+    "preference": lambda call: f"It is {8 + call.sample}, says {call.number}",
     "persona_answers": lambda call: f"It is {call.path}, by way of {call.number}, I say",
     "persona_from_text": lambda call: "<persona>A clerk who adds columns by hand</persona>",
     "persona_from_persona": lambda call: "\n".join(f"<personas>A clerk who adds row{call.number}x{n} by hand</personas>" for n in range(3)),
@@ -46,6 +51,15 @@ def keep(record: Record) -> Verdict:
     return Verdict(by="math_answer", outcome="keep")
 
 
+def first_right(record: Record) -> Verdict:
+    right = record.messages[-1].text.startswith("It is 8")
+    return Verdict(by="math_answer", outcome="keep" if right else "refuse", reason="" if right else "wrong_answer")
+
+
+JUDGES = {"preference": first_right}
+"""Of strategies that need answers which are not all right."""
+
+
 @pytest.fixture(params=plug.names("generators"))
 def strategy(request) -> Generator:
     return plug.build("generators", (Generator,), {"use": request.param, "model": "teacher", **SETTINGS.get(request.param, {})})
@@ -54,7 +68,7 @@ def strategy(request) -> Generator:
 @pytest.fixture
 def tools(scripted, double, strategy):
     says = SAYS.get(strategy.part_name(), say)
-    return lambda **more: double(scripted(says, render=render, **more), {"math_answer": keep})
+    return lambda **more: double(scripted(says, render=render, **more), {"math_answer": JUDGES.get(strategy.part_name(), keep)})
 
 
 def seed_of(strategy: Generator) -> Record:
