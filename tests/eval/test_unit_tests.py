@@ -282,6 +282,12 @@ class TestWhatIsRight:
         assert verdict.reason == "infrastructure: bwrap: no space left"
         assert broken.runs == 3  # compiled once, tried twice
 
+    async def test_why_a_candidate_was_not_loaded_is_told_whoever_is_faster(self, run: Run) -> None:
+        broken, ends = record("def f(:\n", ["assert f() == 1"]), record("raise SystemExit", ["assert f() == 1"])
+        verdicts = await run(*(one for at in range(30) for one in (broken, ends)))
+        assert {verdict.reason.partition(":")[0] for verdict in verdicts[::2]} == {"compile_error"}
+        assert all("SystemExit" in verdict.reason for verdict in verdicts[1::2])
+
     async def test_what_a_candidate_says_cannot_break_a_verdict(self, run: Run) -> None:
         deep = "[" * 900 + "]" * 900
         forged = (
