@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from ..core.backend import Capability, Reply, Sampling
 from ..core.errors import Refused
@@ -17,6 +17,7 @@ from ..core.record import Message, Record, user
 from ._elimination import check_answer, check_matter, check_question
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
+from ._method import method_of
 from ._overlap import grams, jaccard, longest_run
 from ._solving import all_refused, each, material, question_of
 from ._turns import asked, replied
@@ -24,6 +25,7 @@ from ._turns import asked, replied
 Operator = Literal["constraints", "deepen", "concretise", "steps", "input"]
 OPERATORS: tuple[Operator, ...] = ("constraints", "deepen", "concretise", "steps", "input")
 BREADTH = "breadth"
+METHOD = "method"
 FORM = Form((Part("plan", required=False), Part("question")))
 GAIN = Form((Part("reason", required=False), Part("verdict", "choice", ("same", "new", "broken"))))
 COPIED = 8
@@ -54,7 +56,7 @@ class Evol(Generator):
     it has behind it), `operator`.
     """
 
-    prompts: ClassVar[tuple[str, ...]] = (*(f"evol.{name}" for name in (*OPERATORS, BREADTH, "gain")), *FORMS)
+    prompts: ClassVar[tuple[str, ...]] = (*(f"evol.{name}" for name in (*OPERATORS, BREADTH, METHOD, "gain")), *FORMS)
     default_sampling: ClassVar[Sampling] = Sampling(temperature=1.0, top_p=0.95)
     """Where neither the strategy nor the model sets them."""
 
@@ -69,6 +71,9 @@ class Evol(Generator):
     operators: tuple[Operator, ...] = Field(default=OPERATORS, min_length=1)
     """In-depth ones: add `constraints`, `deepen`, `concretise`, more `steps` of reasoning, an `input` to be read. None twice on
     the same text before all have been tried on it."""
+    method: str = ""
+    """A file with a method of making questions harder, in your words (or, `.jsonl`, as the `text` of its last line), which takes the
+    place of the in-depth operators."""
     breadth: float = Field(default=0.17, ge=0, le=1)
     """Share of rounds that write a new, rarer question of the same field instead; against collapse into one kind."""
     yields: Literal["all", "last"] = "all"
@@ -87,6 +92,19 @@ class Evol(Generator):
     """Of `equal_check`, set over the model's own."""
     answering: Sampling | None = None
     """Of answering, set over the model's own."""
+
+    _method: str = PrivateAttr(default="")
+    _method_hash: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _read(self, info: ValidationInfo) -> Self:
+        if self.method and self.operators != OPERATORS:
+            raise ValueError("`method` takes the place of `operators`: leave one of them out")
+        self._method, self._method_hash = method_of(self.method, info)
+        return self
+
+    def reads(self) -> Mapping[str, str]:
+        return {"method": self._method_hash} if self.method else {}
 
     def needs(self) -> dict[str, frozenset[Capability]]:
         used = (self.model, self.responder if self.respond else "", self.judge if self.equal_check else "")
@@ -126,7 +144,7 @@ class Evol(Generator):
     def _drawn(self, number: int, tried: set[str], tools: Tools) -> str:
         """The operator of a round: one that was not tried on this text, while there is one."""
         rng = tools.rng(f"round{number}")
-        depth: Sequence[str] = self.operators if self.breadth < 1 else ()
+        depth: Sequence[str] = () if self.breadth == 1 else (METHOD,) if self.method else self.operators
         untried = [name for name in depth if name not in tried]
         wide = rng.random() < self.breadth
         if self.breadth and BREADTH not in tried and (wide or not untried):
@@ -136,9 +154,10 @@ class Evol(Generator):
     async def _round(self, parent: Stage, number: int, operator: str, tools: Tools) -> Stage:
         """The question that one operator makes of another. Raises Refused where it counts as failed."""
         wording, path = f"evol.{operator}", f"round{number}.{operator}"
-        got = await filled(tools, self.model, FORM, wording, path=path, sampling=self.sampling, question=material(parent.text))
+        more: dict[str, Any] = {"method": material(self._method)} if operator == METHOD else {}
+        got = await filled(tools, self.model, FORM, wording, path=path, sampling=self.sampling, question=material(parent.text), **more)
         text = str(got.values["question"])
-        self._checked(parent, text, operator, tools.render(wording, question="", form="").text)
+        self._checked(parent, text, operator, tools.render(wording, question="", form="", **more).text)
         stage = Stage(
             text,
             number,
@@ -194,6 +213,7 @@ class Evol(Generator):
             depth=stage.depth,
             operators=list(stage.operators),
             parent_text=_hash(stage.earlier[-1]),
+            **({"method": self._method_hash} if METHOD in stage.operators else {}),
         )
         return record.model_copy(update={"answer": None, "tests": None})
 

@@ -9,7 +9,6 @@ from datalchemy.core.backend import Reply
 from datalchemy.core.errors import Refused
 from datalchemy.core.record import Conversation, Media, Message, Record, assistant, system, user
 from datalchemy.generators.evol import OPERATORS, Evol
-from pydantic import ValidationError
 
 ASKED = "How does a bicycle stay upright while it moves?"
 SEED = Record(content=Conversation(messages=(user(ASKED),)), answer="By steering.", tests="[]")
@@ -297,14 +296,3 @@ async def test_the_draw_follows_from_the_seed_and_from_nothing_else(bench, yield
     assert await yielded(strategy, SEED, slow) == await yielded(strategy, SEED, quick)
     await yielded(strategy, SEED, other)
     assert paths(slow) == paths(quick) != paths(other)
-
-
-def test_settings_that_cannot_be_met_are_refused():
-    for bad in ({"rounds": 0}, {"breadth": 1.5}, {"operators": ()}, {"operators": ("shorten",)}, {"growth": 1}, {"yields": "none"}):
-        with pytest.raises(ValidationError):
-            Evol(model="teacher", **bad)
-
-
-def test_only_models_that_are_used_are_needed():
-    assert set(Evol(model="a", responder="b", judge="c").needs()) == {"a", "b"}
-    assert set(Evol(model="a", responder="b", judge="c", equal_check=True, respond=False).needs()) == {"a", "c"}
