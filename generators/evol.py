@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Self
@@ -181,7 +181,7 @@ class Evol(Generator):
             check_matter(parent.text, text)
 
     async def _gained(self, stage: Stage, tools: Tools) -> Stage:
-        """The same stage. Raises Refused(`no_gain`, `broken`), or `unjudged` where the judge's reply cannot be read."""
+        """The same stage, with what the judge cost. Raises Refused(`no_gain`, `broken`), or `unjudged` where the judge's reply cannot be read."""
         model, parent = self.judge or self.model, stage.earlier[-1]
         call = partial(
             filled, tools, model, GAIN, "evol.gain", path=f"round{stage.round}.gain", sampling=self.judging,
@@ -192,7 +192,7 @@ class Evol(Generator):
             raise Refused("unjudged", f"the judge of what was gained: {unread[0]}")
         if (verdict := judged[0].values["verdict"]) != "new":
             raise Refused("no_gain" if verdict == "same" else "broken", str(judged[0].values["reason"] or "the judge gave no reason")[:200])
-        return stage
+        return replace(stage, replies=(*stage.replies[:-1], judged[0].reply, stage.replies[-1]))  # the last one wrote the text
 
     async def _record(self, seed: Record, before: Sequence[Message], stage: Stage, tools: Tools) -> Record:
         """The question with its answer. Raises Refused where the answer counts as failed."""

@@ -226,9 +226,10 @@ async def test_a_judge_ends_rounds_that_gained_nothing(bench):
     tools = bench(script(gain=lambda at: {1: "same", 2: "broken", 3: "new"}[at]))
     records, refused = await ended(strategy, tools)
     assert rounds(records) == [3]
+    paid = {kind_of(call): f"{call.number:08x}" for call in tools.teacher.calls if number_of(call) == 3}
+    assert set(records[0].lineage[-1].keys) == set(paid.values()), "the judge was paid for too"
     assert refused is not None
-    assert "no_gain 1" in str(refused)
-    assert "broken 1" in str(refused)
+    assert "no_gain 1, broken 1" in str(refused)
     judging = [call for call in tools.teacher.calls if kind_of(call) == "gain"]
     assert all(ASKED in call.asked and TEXTS[number_of(call)] in call.asked for call in judging)
     assert [call.sampling.temperature for call in judging] == [0, 0, 0]
