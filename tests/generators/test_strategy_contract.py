@@ -20,6 +20,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "persona": {"task": "math_problem"},
     "messy": {"kinds": ["emoji", "colloquial"]},
     "preference": {"by": "math_answer"},
+    "bsm": {"task": "problem"},
 }
 """Of strategies that need more than a model."""
 NEW_PROBLEM = {"backward", "evol", "new_question"}
@@ -30,6 +31,7 @@ SAYS: dict[str, Callable[..., str]] = {
     "rephrase": lambda call: f"<question>Leo adds 5 and 3 on day {call.number}</question>" if call.path == "rephrase" else "It is 8",
     "new_question": lambda call: f"<question>Leo has {call.number} sums?</question>" if call.path == "write" else "It is 8",
     "messy": lambda call: "<message>hey whats 5 + 3</message>" if call.path == "colloquial.write" else "It is 8",
+    "bsm": lambda call: f"<parts>What about 5?</parts><parts>And 3 more?</parts><finding>{call.number}</finding>",
     "preference": lambda call: f"It is {8 + call.sample}, says {call.number}",
     "persona_answers": lambda call: f"It is {call.path}, by way of {call.number}, I say",
     "persona_from_text": lambda call: "<persona>A clerk who adds columns by hand</persona>",
@@ -106,6 +108,11 @@ async def test_a_call_is_told_apart_by_path_and_sample(strategy, tools, yielded)
     calls = [(call.kind, call.path, call.sample) for call in bench.teacher.calls]
     assert len(set(calls)) == len(calls)
     assert len(calls) <= strategy.calls_per_seed()
+
+
+async def test_it_gives_no_more_records_than_it_says(strategy, tools, yielded):
+    """A budget of candidates that is spent in batches goes by it."""
+    assert len(await yielded(strategy, seed_of(strategy), tools())) <= strategy.records_per_seed()
 
 
 async def test_it_asks_only_for_what_it_declares(strategy, tools, yielded):
