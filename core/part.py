@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from math import ceil
 from random import Random
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -143,6 +144,10 @@ class Generator(Part):
     def calls_per_seed(self) -> float:
         """Calls of one seed at most, for projections (`preview`)."""
         return 1.0
+
+    def records_per_seed(self) -> int:
+        """Records of one seed at most: one a call, unless the strategy reads several out of a reply."""
+        return ceil(self.calls_per_seed())
 
 
 class Filter(Part):

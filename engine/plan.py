@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import accumulate
-from math import ceil
 
 from ..core.part import Edit, Filter, Generator
 from .gates import Editor, Gate, open_editor, open_gate
@@ -67,12 +66,12 @@ class Plan:
 
     @property
     def most(self) -> int:
-        """Candidates that one root gives at most, as each takes a call."""
+        """Candidates that one root gives at most."""
         total, seeds = int(SEEDS in self.names), 1
         for segment in self.segments:
             for operation in segment.operations:
                 if isinstance(operation, Generate):
-                    seeds *= max(1, *(ceil(generator.calls_per_seed()) for generator in operation.generators))
+                    seeds *= max(1, *(generator.records_per_seed() for generator in operation.generators))
                     total += seeds
         return total
 

@@ -84,6 +84,9 @@ class PersonaFromPersona(Generator):
         """At most."""
         return 1.0 + (self.rounds - 1) * min(self.follow, self.per_call)
 
+    def records_per_seed(self) -> int:
+        return int(self.calls_per_seed()) * self.per_call
+
     async def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:
         start = persona_of(seed, self.personas, tools).text
         found, frontier = Found([grams(start, 1)]), [start]
