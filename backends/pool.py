@@ -123,6 +123,10 @@ class Pool(Endpoint):
         return next(iter(names))
 
     @property
+    def in_process(self) -> bool:
+        return any(member.endpoint.in_process for member in self.endpoints)
+
+    @property
     def gathers(self) -> bool:
         return any(member.endpoint.gathers for member in self.endpoints)
 

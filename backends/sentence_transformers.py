@@ -71,5 +71,9 @@ class SentenceTransformers(Endpoint):
             told = f"{folder.name}@{whole.hexdigest()[:16]}"
         return f"sentence-transformers:{told}{f'+{self.prefix}' if self.prefix else ''}"
 
+    @property
+    def in_process(self) -> bool:
+        return True
+
     def most_items(self) -> int:
         return 256

@@ -59,6 +59,10 @@ class Static(Endpoint):
                 raise RecipeError(f"`use: static` needs {name} in {place}, and there is none")
         return place
 
+    @property
+    def in_process(self) -> bool:
+        return True
+
     def most_items(self) -> int:
         return 1024
 

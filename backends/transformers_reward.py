@@ -51,5 +51,9 @@ class TransformersReward(Endpoint):
         """The folder or name, with the revision. Weights that changed under the same name need an `identity`."""
         return f"{self.path}@{self.revision}" if self.revision else self.path
 
+    @property
+    def in_process(self) -> bool:
+        return True
+
     def most_items(self) -> int:
         return self.max_batch

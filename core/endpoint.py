@@ -85,6 +85,11 @@ class Endpoint(Part):
         return 64
 
     @property
+    def in_process(self) -> bool:
+        """Whether its native code runs in this process, which dies with it."""
+        return False
+
+    @property
     def gathers(self) -> bool:
         """Whether calls wait for others and are sent together, so that one alone takes as long as many."""
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 from ..backends._guard import Guard
@@ -174,7 +175,7 @@ class Asker:
 class BoundModel:
     """The Model that a strategy or filter holds: an Asker bound to one part and one seed record."""
 
-    __slots__ = ("_asker", "_base", "_identity", "_resumed", "_seen", "_waits", "capabilities", "identity", "name")
+    __slots__ = ("_asker", "_away", "_base", "_identity", "_seen", "capabilities", "identity", "name")
 
     def __init__(
         self,
@@ -182,12 +183,10 @@ class BoundModel:
         identity: Identity,
         seen: deque[Reply],
         defaults: Sampling,
-        resumed: Callable[[], None],
-        waits: Callable[[], None] = lambda: None,
+        away: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._asker = asker
-        self._waits = waits
-        self._resumed = resumed
+        self._away = nullcontext if asker.endpoint.in_process else away
         self._base = asker.endpoint.sampling.over(defaults)
         self._identity = identity
         self._seen = seen
@@ -196,7 +195,8 @@ class BoundModel:
         self.capabilities: frozenset[Capability] = asker.guard.capabilities
 
     async def context(self) -> int | None:
-        return await self._asker.context()
+        with self._away():
+            return await self._asker.context()
 
     async def chat(
         self,
@@ -227,27 +227,25 @@ class BoundModel:
 
     async def tokenize(self, messages: Sequence[Message] | str, *, add_generation_prompt: bool = True) -> list[int]:
         plain = messages if isinstance(messages, str) else tuple(wire(message) for message in messages)
-        return await self._asker.tokenize(plain, add_generation_prompt)
+        with self._away():
+            return await self._asker.tokenize(plain, add_generation_prompt)
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
-        vectors = await many.embed(self._asker, texts)
-        self._resumed()
-        return vectors
+        with self._away():
+            return await many.embed(self._asker, texts)
 
     async def score(self, conversations: Sequence[Sequence[Message]], *, step_tag: str = "") -> list[Reply]:
         kind: Literal["steps", "score"] = "steps" if step_tag else "score"
         requests = [
             Request(kind=kind, messages=tuple(wire(message) for message in messages), step_tag=step_tag) for messages in conversations
         ]
-        replies = await many.score(self._asker, requests)
-        self._resumed()
-        return replies
+        with self._away():
+            return await many.score(self._asker, requests)
 
     async def _ask(self, request: Request, path: str, sample: int) -> Reply:
-        self._waits()
-        reply = await self._asker.ask(request, self._identity.call_seed(path, sample))
+        with self._away():
+            reply = await self._asker.ask(request, self._identity.call_seed(path, sample))
         self._seen.append(reply)
-        self._resumed()  # whatever the strategy does next is done for this seed: a crash there is blamed on it
         return reply
 
     def _sampling(self, own: Sampling | None) -> Sampling:

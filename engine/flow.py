@@ -46,7 +46,6 @@ class Flow:
         *,
         quota: Quota | None,
         mark: Callable[[int], None],
-        leave: Callable[[int], None],
         looked_at: Callable[[Record | None, str], None],
     ) -> None:
         self.plan = plan
@@ -55,8 +54,6 @@ class Flow:
         self.tally = tally
         self.mark = mark
         """Notes which seed the process is busy with, so that a crash can be blamed on it."""
-        self.leave = leave
-        """Notes that a seed waits for a model's answer."""
         self.looked_at = looked_at
         """Sees each judged record of the last stage, or why its strategy refused (the check on early answers)."""
         self.judges_seeds = SEEDS in plan.names
@@ -93,9 +90,6 @@ class Root:
     def _mark(self) -> None:
         self.flow.mark(self.ordinal)
 
-    def _leave(self) -> None:
-        self.flow.leave(self.ordinal)
-
     def abandon(self) -> None:
         """Take back what was counted: the seed is pending."""
         for row in self.rows:
@@ -125,7 +119,7 @@ class Root:
         choice = stage.pick(flow.shared.run_seed, seed.record.id)
         name = stage.names[choice]
         generator = stage.generators[choice]
-        tools = Toolbox(flow.shared, name, seed.record.id, self.memo, generator.default_sampling, (self._leave, self._mark))
+        tools = Toolbox(flow.shared, name, seed.record.id, self.memo, generator.default_sampling, self.ordinal)
         children: list[asyncio.Future[None]] = []
         made = 0
         flow.tally.start(stage.stage)

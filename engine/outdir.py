@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import mmap
 import os
 import sqlite3
 import struct
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
@@ -123,19 +126,55 @@ class Marker:
         """The seed that the last process died with; None where it ended well."""
         if self.blamed == -1:
             self.blamed = None
+        self._awaited: Counter[int] = Counter()
+        """Answers that each seed waits for."""
 
     def set(self, root: int) -> None:
-        struct.pack_into("<q", self._map, 0, root + 1)
+        if not self._map.closed:
+            struct.pack_into("<q", self._map, 0, root + 1)
 
     def leave(self, root: int) -> None:
-        """It waits for a model's answer: the process is not busy with it, and a kill meanwhile is not its doing."""
-        if struct.unpack_from("<q", self._map)[0] == root + 1:
-            self.clear()
+        """The process is not busy with it: a kill meanwhile is not its doing."""
+        if self._marked() == root:
+            self.set(-1)
 
-    def clear(self) -> None:
-        struct.pack_into("<q", self._map, 0, 0)
+    @contextmanager
+    def away(self, root: int | None = None) -> Iterator[None]:
+        """While a model's answer is awaited, for hours maybe: blames nobody for a kill. `root` left out is the seed that is marked.
+
+        Whatever is done with the answer is done for the seed, so it is marked again: for good, or while it waits for
+        other answers until its code gives way (a crash behind that is repeated by the next process, with this answer stored).
+        """
+        if root is None:
+            root = self._marked()
+        if root < 0:
+            yield
+            return
+        self.leave(root)
+        self._awaited[root] += 1
+        try:
+            yield
+        except Exception:
+            self.set(root)
+            raise
+        else:
+            self.set(root)
+        finally:
+            self._awaited[root] -= 1
+            if self._awaited[root]:
+                asyncio.get_running_loop().call_soon(self._rest, root)
+            else:
+                del self._awaited[root]
+
+    def _marked(self) -> int:
+        """-1 where there is none."""
+        return -1 if self._map.closed else int(struct.unpack_from("<q", self._map)[0]) - 1
+
+    def _rest(self, root: int) -> None:
+        if root in self._awaited:
+            self.leave(root)
 
     def close(self) -> None:
-        self.clear()
+        self.set(-1)
         self._map.close()
         os.close(self._file)

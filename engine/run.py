@@ -223,7 +223,15 @@ async def _open(
         workers = await stack.enter_async_context(WorkerPool())
         sandbox = await stack.enter_async_context(OnDemand())
         shared = Shared(
-            recipe.seed, recipe.language, Wordings(recipe.language, recipe.prompts), workers, sandbox, askers, gates, recipe.name
+            recipe.seed,
+            recipe.language,
+            Wordings(recipe.language, recipe.prompts),
+            workers,
+            sandbox,
+            askers,
+            gates,
+            recipe.name,
+            marker.away,
         )
         plan = await open_plan(recipe, shared, gates, stack)
         tally = Tally(plan.names)
@@ -231,7 +239,7 @@ async def _open(
         early = EarlyLook(recipe)
         quota = _reach(recipe, reader)
         tally.kinds = _kinds(quota, reader, plan.last)
-        flow = Flow(plan, shared, tally, quota=quota, mark=marker.set, leave=marker.leave, looked_at=early.see)
+        flow = Flow(plan, shared, tally, quota=quota, mark=marker.set, looked_at=early.see)
         pump = Pump(
             flow, plan, ledger, reader, feed(recipe, reader.roots()), askers,
             candidates=recipe.budget.candidates, drains=recipe.output.order == "seed",

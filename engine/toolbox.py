@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -21,8 +23,9 @@ from .keys import Identity
 NO_DEFAULTS = Sampling()
 
 
-def _nothing() -> None:
-    """Nobody wants to know."""
+def _nobody(root: int | None) -> AbstractContextManager[None]:
+    """No process' death is blamed on a seed here."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Shared:
     """Filters that a strategy may judge with: those of the last stage that are neither ordered nor closing."""
     run: str = ""
     """The recipe's name."""
+    away: Callable[[int | None], AbstractContextManager[None]] = _nobody
+    """Holds while a model's answer is awaited for a root seed (None: the one that is worked on)."""
 
 
 Memo = dict[tuple[int, str], tuple[Record, Verdict]]
@@ -48,7 +53,7 @@ Memo = dict[tuple[int, str], tuple[Record, Verdict]]
 class Toolbox:
     """The Tools of one part, bound to one seed record (of a filter: to none)."""
 
-    __slots__ = ("_around", "_defaults", "_identity", "_memo", "_shared", "seen")
+    __slots__ = ("_defaults", "_identity", "_memo", "_root", "_shared", "seen")
 
     def __init__(
         self,
@@ -57,14 +62,13 @@ class Toolbox:
         record_id: str = "",
         memo: Memo | None = None,
         defaults: Sampling = NO_DEFAULTS,
-        around: tuple[Callable[[], None], Callable[[], None]] = (_nothing, _nothing),
+        root: int | None = None,
     ) -> None:
         self._defaults = defaults
         self._shared = shared
         self._identity = Identity(shared.run_seed, part, record_id)
         self._memo = memo if memo is not None else {}
-        self._around = around
-        """Called before a call to a model, and behind it."""
+        self._root = root
         self.seen: deque[Reply] = deque(maxlen=3)
         """The last replies handed out, for the note of a candidate that comes to nothing."""
 
@@ -85,8 +89,8 @@ class Toolbox:
         return self._shared.sandbox
 
     def model(self, name: str) -> Model:
-        waits, resumed = self._around
-        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults, resumed, waits)
+        away = partial(self._shared.away, self._root)
+        return BoundModel(find_asker(self._shared.askers, name), self._identity, self.seen, self._defaults, away)
 
     def rng(self, path: str = "") -> Random:
         return self._identity.rng(path)

@@ -71,7 +71,7 @@ class Place:
         endpoint = endpoint or Fixed(attempts=1)
         guard = Guard(backend, endpoint, rng=Random(1))
         asker = Asker("rm", endpoint, guard, store, self.purse, reuse=Reuse(), run_started=time.time(), before={})
-        return BoundModel(asker, Identity(0, part, ""), Sampler(), endpoint.sampling, lambda: None), asker
+        return BoundModel(asker, Identity(0, part, ""), Sampler(), endpoint.sampling), asker
 
 
 class Sampler(list[Any]):

@@ -253,26 +253,6 @@ def test_p20_a_kill_from_outside_blames_no_seed_for_long(kit: Any) -> None:
     assert kit.rows("failed") == []
 
 
-def test_p20_a_kill_while_an_answer_is_awaited_blames_no_seed(kit: Any) -> None:
-    """One seed, whose call takes long (a batch does), and three processes that are killed meanwhile: it is not the seed's doing."""
-    slow = "run(Recipe.build({**data, 'models': {'teacher': {**data['models']['teacher'], 'latency_s': 60}}}))"
-    for _ in range(3):
-        marker = kit.out / ".run" / "current"
-        marker.unlink(missing_ok=True)
-        process = subprocess.Popen([*script(slow), str(kit.out), "1"])
-        until = time.monotonic() + 30
-        while not marker.exists() and time.monotonic() < until:
-            time.sleep(0.02)
-        time.sleep(1.5)
-        process.kill()
-        process.wait()
-        assert marker.read_bytes() == bytes(8)
-    ended = subprocess.run([*script("run(Recipe.build(data))"), str(kit.out), "1"], capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    assert kit.rows("failed") == []
-    assert len(kit.dataset()) == 1
-
-
 def test_p21_memory_does_not_grow_with_the_number_of_records(kit: Any, tmp_path: Path) -> None:
     """Peak resident memory of the main process at 6,000 and at 24,000 records (through a file: inline seeds are in the recipe)."""
 

@@ -30,7 +30,7 @@ async def asked(folder: Path, **endpoints: Endpoint) -> AsyncIterator[dict[str, 
             backend = await stack.enter_async_context(endpoint.open())
             guard = Guard(backend, endpoint, rng=Random(1))
             asker = Asker(name, endpoint, guard, store, Purse(Budget()), reuse=Reuse(), run_started=time.time(), before={})
-            models[name] = BoundModel(asker, Identity(0, "", ""), deque(maxlen=3), endpoint.sampling, lambda: None)
+            models[name] = BoundModel(asker, Identity(0, "", ""), deque(maxlen=3), endpoint.sampling)
         yield models
 
 
