@@ -179,11 +179,11 @@ from datalchemy.backends.embedded import Embedded
 
 async def main(how):
     async with Embedded(slots=2, context=64).open() as backend:
-        bystander = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        bystander = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         print(backend._served.child.process.pid, bystander.pid, flush=True)
         if how == "raises":
             raise SystemExit(3)
-        await asyncio.sleep(0 if how == "returns" else 60)
+        await asyncio.sleep(0 if how == "returns" else 600)
 
 asyncio.run(main(sys.argv[1]))
 """
