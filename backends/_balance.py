@@ -72,12 +72,14 @@ class Balance:
             for lane, probe in zip(self.lanes, found, strict=True)
         )
         contexts = [probe.context for probe in there if probe.context]
+        spoken = next((probe for probe in there if probe.chat_template), None)
         return Probe(
             reachable=bool(there),
             detail=told,
             models=tuple(dict.fromkeys(name for probe in there for name in probe.models)),
             context=min(contexts) if contexts else None,
-            chat_template=next((probe.chat_template for probe in there if probe.chat_template), ""),
+            chat_template=spoken.chat_template if spoken else "",
+            template_from=spoken.template_from if spoken else "",
             server=", ".join(dict.fromkeys(probe.server for probe in there if probe.server)),
         )
 

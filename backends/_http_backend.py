@@ -128,6 +128,8 @@ class HttpBackend:
             }
         else:
             told["detail"] = missing or str((await self._aside("/version")).get("version") or "")
+        if told.get("chat_template"):
+            told["template_from"] = "server"
         if type(told["context"]) is not int:
             told["context"] = None
         self._found = Probe(reachable=True, models=tuple(str(row["id"]) for row in rows), **told)

@@ -99,7 +99,8 @@ class LlamaBackend:
 
     async def probe(self) -> Probe:
         try:
-            return await (await self._alive()).http.probe()
+            told = await (await self._alive()).http.probe()
+            return told.model_copy(update={"template_from": "GGUF header"}) if told.chat_template else told
         except (CallError, BackendFatal) as error:
             return Probe(reachable=False, detail=str(error), server="llama.cpp")
 

@@ -209,6 +209,7 @@ class VllmBackend:
             models=names,
             context=told["context"],
             chat_template=told["template"],
+            template_from="tokenizer files" if told["template"] else "",
             server="vllm",
         )
 

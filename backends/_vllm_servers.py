@@ -23,6 +23,7 @@ from ._balance import Balance
 from ._http_backend import HttpBackend
 from ._lane import Lane
 from ._vllm_life import Life, start
+from ._weights import template_in
 
 if TYPE_CHECKING:
     from .vllm_server import VllmServer
@@ -143,9 +144,12 @@ class Server:
 
     async def probe(self) -> Probe:
         try:
-            return await self._there().probe()
+            told = await self._there().probe()
         except CallError as error:
             return Probe(reachable=False, detail=str(error), server="vllm")
+        folder = self._settings.folder()
+        template = template_in(folder) if folder is not None and self._settings.chat_template is None else ""
+        return told.model_copy(update={"chat_template": template, "template_from": "tokenizer files"}) if template else told
 
     async def __aenter__(self) -> Server:
         return self

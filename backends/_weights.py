@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,22 @@ def folder_of(path: str) -> Path | None:
     """The folder with the model, where `path` is one and no name on the hub."""
     found = Path(path).expanduser()
     return found if found.is_dir() else None
+
+
+def template_in(folder: Path) -> str:
+    """The chat template of a folder with a model, from its own file or its tokenizer's settings; empty where there is none to read."""
+    try:
+        own = folder / "chat_template.jinja"
+        if own.exists():
+            return own.read_text()
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    found = settings.get("chat_template") if isinstance(settings, dict) else None
+    if isinstance(found, list):  # several by name
+        named = {one["name"]: one.get("template") for one in found if isinstance(one, dict) and isinstance(one.get("name"), str)}
+        found = named.get("default")
+    return found if isinstance(found, str) else ""
 
 
 def identity(path: str, revision: str | None, quantization: str | None, adapter: str | None, lora: Mapping[str, Path]) -> str:

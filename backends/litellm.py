@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from ..core.backend import Backend, Capability
-from ..core.endpoint import Endpoint
+from ..core.endpoint import Endpoint, Price
 from ._address import checked_url, checked_variable, key_of
 
 
@@ -50,6 +50,12 @@ class LiteLLM(Endpoint):
     @classmethod
     def _checked(cls, url: str | None) -> str | None:
         return None if url is None else checked_url(url)
+
+    @property
+    def listed_price(self) -> Price | None:
+        from ._litellm_map import price
+
+        return self.price or (Price(**found) if (found := price(self.name)) else None)
 
     def open(self) -> AbstractAsyncContextManager[Backend]:
         """Raises RecipeError where the key's variable is not set, or LiteLLM not installed; BackendFatal for an unknown provider."""

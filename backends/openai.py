@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..core.backend import Backend, Capability
+from ..core.backend import Backend, Capability, Reasoning
 from ..core.endpoint import Endpoint, Price
 from ._address import checked_url, checked_variable, key_of
 
@@ -87,6 +87,10 @@ class OpenAI(Endpoint):
         from ._openai_hosted import reasons
 
         return reasons(self.name) if self.reasoning_model == "auto" else self.reasoning_model
+
+    @property
+    def reasoning_told(self) -> Reasoning | None:
+        return "hidden" if self.reasoning else None
 
     def able(self) -> frozenset[Capability]:
         return self.capabilities - ({"logprobs"} if self.reasoning else frozenset())

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, WithJsonSchema, model_serializer, model_validator
 
-from ..core.backend import Backend, Capability
+from ..core.backend import Backend, Capability, Reasoning
 from ..core.endpoint import Endpoint, Price
 from ..core.errors import RecipeError
 from ..core.frozen import Frozen
@@ -121,6 +121,12 @@ class Pool(Endpoint):
         if len(names) > 1:
             raise RecipeError(f"the endpoints of this model have different names ({', '.join(names)}): write its `identity`")
         return next(iter(names))
+
+    @property
+    def reasoning_told(self) -> Reasoning | None:
+        """What all endpoints agree on."""
+        told = {member.endpoint.reasoning_told for member in self.endpoints}
+        return told.pop() if len(told) == 1 else None
 
     @property
     def in_process(self) -> bool:

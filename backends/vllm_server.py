@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ..core.backend import Backend, Capability
+from ..core.backend import Backend, Capability, Reasoning
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError
 from ._weights import folder_of, identity
@@ -127,6 +127,10 @@ class VllmServer(Endpoint):
     def count(self) -> int:
         """Servers that are started."""
         return self.servers or max(1, len(self.gpus) // self.size)
+
+    @property
+    def reasoning_told(self) -> Reasoning | None:
+        return "field" if self.reasoning_parser else None
 
     def able(self) -> frozenset[Capability]:
         if self.task == "embed":

@@ -37,6 +37,9 @@ Capability = Literal[
 Vector = Sequence[float]
 """An embedding; a numpy row will do."""
 
+Reasoning = Literal["inline", "field", "hidden", "none"]
+"""Where a model's thinking is: in `<think>` tags within the text, split off by the server, paid for and not shown, nowhere."""
+
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "other"]
 
 
@@ -147,6 +150,8 @@ class Probe(Frozen):
     context: int | None = None
     """Tokens, where the server tells (vLLM's max_model_len, llama.cpp's n_ctx)."""
     chat_template: str = ""
+    template_from: Literal["", "GGUF header", "tokenizer files", "server"] = ""
+    """Where the template was read; empty where there is none."""
     server: str = ""
     """vllm, llama.cpp ... where it can be told."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .backend import Backend, Capability, Sampling
+from .backend import Backend, Capability, Reasoning, Sampling
 from .frozen import Frozen
 from .part import Part
 
@@ -98,6 +98,16 @@ class Endpoint(Part):
     def effective_price(self) -> Price | None:
         """What is really paid: `price`, less what this way to the model takes off."""
         return self.price
+
+    @property
+    def listed_price(self) -> Price | None:
+        """`effective_price`, else what a table says that comes along: to be shown, not to be counted with."""
+        return self.effective_price
+
+    @property
+    def reasoning_told(self) -> Reasoning | None:
+        """Where its thinking will be, as far as these settings tell."""
+        return None
 
     @property
     def stored_as(self) -> str:

@@ -18,6 +18,7 @@ from contract import asking
 from datalchemy.backends._balance import Balance
 from datalchemy.backends._guard import Guard
 from datalchemy.backends._vllm_command import command, environment
+from datalchemy.backends._weights import template_in
 from datalchemy.backends.vllm_server import PYTHON, VllmServer
 from datalchemy.core.errors import BackendFatal, RecipeError
 from datalchemy.engine.modelnames import settings as named
@@ -223,6 +224,15 @@ async def test_servers_are_started_asked_and_ended(stand_in: Callable[..., VllmS
     assert await gone(*processes(tmp_path))
 
 
+async def test_the_template_is_told_that_no_server_tells(stand_in: Callable[..., VllmServer], tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "chat_template.jinja").write_text("<|im_start|>")
+    for given, wanted in (({}, ("<|im_start|>", "tokenizer files")), ({"chat_template": "other.jinja"}, ("", ""))):
+        async with stand_in(path=str(tmp_path / "model"), **given).open() as backend:
+            probe = await backend.probe()
+        assert (probe.chat_template, probe.template_from) == wanted
+
+
 async def test_one_that_does_not_start_is_told_with_its_log_and_ends_the_others(
     stand_in: Callable[..., VllmServer], tmp_path: Path
 ) -> None:
@@ -341,3 +351,25 @@ async def test_nothing_is_left_however_the_parent_ends(how: str, tmp_path: Path)
         parent.send_signal(signal.SIGKILL if how == "killed" else signal.SIGINT)
     await parent.wait()
     assert await gone(*processes(tmp_path))
+
+
+JINJA, NAMED = "{{ own }}", [{"name": "tool_use", "template": "{{ t }}"}, {"name": "default", "template": "{{ d }}"}]
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"tokenizer_config.json": json.dumps({"chat_template": "{{ x }}"})}, "{{ x }}"),
+        ({"tokenizer_config.json": json.dumps({"chat_template": "{{ x }}"}), "chat_template.jinja": JINJA}, JINJA),
+        ({"tokenizer_config.json": json.dumps({"chat_template": NAMED})}, "{{ d }}"),
+        ({"tokenizer_config.json": json.dumps({"chat_template": [1, {"name": []}]})}, ""),
+        ({"tokenizer_config.json": "[" * 100_000}, ""),
+        ({"tokenizer_config.json": '"x"'}, ""),
+        ({"chat_template.jinja": b"\xff"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_template_is_read_from_the_tokenizers_files(files: dict[str, str | bytes], found: str, tmp_path: Path) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert template_in(tmp_path) == found
