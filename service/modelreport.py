@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from ..core.backend import Backend, Capability, Probe, Reply, Request, Sampling
+from ..core.backend import Backend, Capability, Probe, Reasoning, Reply, Request, Sampling
 from ..core.endpoint import Endpoint, Price
 from ..core.errors import CallError, RunStopped
 from ..core.frozen import Frozen
@@ -21,15 +21,17 @@ MOST = 256
 PROMPT = 100
 """Tokens of its question at most, template included, for the cost that is shown before."""
 FAMILIES = (
-    ("Llama 3", "<|start_header_id|>"),
-    ("Gemma", "<start_of_turn>"),
-    ("DeepSeek", "<｜User｜>"),
-    ("ChatML", "<|im_start|>"),
-    ("Phi", "<|user|>"),
-    ("Mistral", "[INST]"),
-    ("Alpaca", "### Instruction"),
+    ("Llama 3", ("<|start_header_id|>",)),
+    ("Gemma", ("<start_of_turn>",)),
+    ("DeepSeek", ("<｜User｜>",)),
+    ("Qwen", ("<|im_start|>", "You are Qwen")),
+    ("Qwen", ("<|im_start|>", "multi_step_tool")),
+    ("ChatML", ("<|im_start|>",)),
+    ("Phi", ("<|user|>",)),
+    ("Mistral", ("[INST]",)),
+    ("Alpaca", ("### Instruction",)),
 )
-"""By the first marker that a template holds."""
+"""The first of which a template holds all markers. (Qwen's is ChatML with its own first words, or its own way with calls of tools.)"""
 
 
 class Speed(Frozen):
@@ -37,6 +39,8 @@ class Speed(Frozen):
 
     alone: float
     """Tokens a second of one call."""
+    first_token_s: float | None
+    """Seconds of a call for one token; None where the model gives none (a reasoning model cannot begin an answer with it)."""
     together: float
     """Tokens a second of `calls` at once."""
     calls: int
@@ -55,24 +59,29 @@ class ModelReport(Frozen):
     capabilities: tuple[Capability, ...] = ()
     template: str = ""
     """Its family: `ChatML`, `Llama 3` ...; `other` where none of their markers is in it."""
+    template_from: str = ""
+    """`GGUF header`, `tokenizer files`, `server`."""
     template_characters: int = 0
-    reasoning: Literal["inline", "field", "hidden", "none"] | None = None
-    """`inline`: in `<think>` tags within the text; `field`: split off by the server; `hidden`: paid for and not shown."""
-    reasoning_by: Literal["probe", "template"] | None = None
+    reasoning: Reasoning | None = None
+    """As the probe shows it, else as it is told."""
+    reasoning_by: Literal["probe", "settings", "template"] | None = None
+    reasoning_told: Reasoning | None = None
+    """What its settings or name tell, else its template."""
     speed: Speed | None = None
     price: Price | None = None
     probe_failed: str = ""
 
 
 async def report(endpoint: Endpoint, *, probe: bool, cost: Callable[[float], None] = lambda dollars: None) -> ModelReport:
-    """Ask the backend what it is, and with `probe` nine short questions; `cost` is told before what they cost at most."""
+    """Ask the backend what it is, and with `probe` ten short questions; `cost` is told before what they cost at most."""
     async with endpoint.open() as backend:
         told = await backend.probe()
         found = _told(told, backend, endpoint)
         if not (probe and told.reachable and "chat" in backend.capabilities):
             return found
         if found.price is not None:
-            cost((1 + TOGETHER) * (PROMPT * found.price.input + MOST * found.price.output) / 1e6)
+            tokens = (1 + TOGETHER) * MOST + 1
+            cost(((2 + TOGETHER) * PROMPT * found.price.input + tokens * found.price.output) / 1e6)
         try:
             return found.model_copy(update=await _probed(backend))
         except (CallError, RunStopped) as error:
@@ -80,7 +89,8 @@ async def report(endpoint: Endpoint, *, probe: bool, cost: Callable[[float], Non
 
 
 def _told(told: Probe, backend: Backend, endpoint: Endpoint) -> ModelReport:
-    thinks = OPEN in told.chat_template
+    by_template: Reasoning | None = "inline" if OPEN in told.chat_template else None
+    reasoning = endpoint.reasoning_told or by_template
     return ModelReport(
         reachable=told.reachable,
         detail=told.detail,
@@ -89,10 +99,12 @@ def _told(told: Probe, backend: Backend, endpoint: Endpoint) -> ModelReport:
         context=told.context or endpoint.context_length,
         capabilities=tuple(sorted(backend.capabilities)),
         template=family(told.chat_template),
+        template_from=told.template_from,
         template_characters=len(told.chat_template),
-        reasoning="inline" if thinks else None,
-        reasoning_by="template" if thinks else None,
-        price=endpoint.effective_price,
+        reasoning=reasoning,
+        reasoning_by=None if reasoning is None else "settings" if endpoint.reasoning_told else "template",
+        reasoning_told=reasoning,
+        price=endpoint.listed_price,
     )
 
 
@@ -100,26 +112,36 @@ def family(template: str) -> str:
     """Whose chat template it is, by the markers that it holds; empty where there is none."""
     if not template:
         return ""
-    return next((name for name, marker in FAMILIES if marker in template), "other")
+    return next((name for name, markers in FAMILIES if all(marker in template for marker in markers)), "other")
 
 
 async def _probed(backend: Backend) -> dict[str, object]:
-    """One call alone, then some at once; what the replies show."""
+    """One call alone, one for a single token, then some at once; what the replies show."""
     began = time.perf_counter()
     first = await _asked(backend, 0)
     alone = time.perf_counter() - began
+    first_token = await _first_token(backend)
     began = time.perf_counter()
     others = await asyncio.gather(*(_asked(backend, number) for number in range(1, 1 + TOGETHER)))
     together = time.perf_counter() - began
     replies = [first, *others]
     rest = sum(reply.usage.completion_tokens for reply in others)
     written = first.usage.completion_tokens
-    speed = Speed(alone=written / alone, together=rest / together, calls=TOGETHER, tokens=written + rest)
+    speed = Speed(alone=written / alone, first_token_s=first_token, together=rest / together, calls=TOGETHER, tokens=written + rest)
     return {"reasoning": reasoning(replies), "reasoning_by": "probe", "speed": speed if written + rest else None}
 
 
-async def _asked(backend: Backend, seed: int) -> Reply:
-    request = Request(kind="chat", messages=({"role": "user", "content": QUESTION},), sampling=Sampling(max_tokens=MOST))
+async def _first_token(backend: Backend) -> float | None:
+    began = time.perf_counter()
+    try:
+        await _asked(backend, 0, most=1)
+    except CallError:  # the other calls show whether it answers at all
+        return None
+    return time.perf_counter() - began
+
+
+async def _asked(backend: Backend, seed: int, most: int = MOST) -> Reply:
+    request = Request(kind="chat", messages=({"role": "user", "content": QUESTION},), sampling=Sampling(max_tokens=most))
     (reply,) = await backend.send(request, seed=seed if "seed" in backend.capabilities else None)
     return reply
 

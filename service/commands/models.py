@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model", metavar="M")
-@click.option("--probe/--no-probe", default=True, help="Ask it nine short questions, for its speed and its way of reasoning.")
+@click.option("--probe/--no-probe", default=True, help="Ask it ten short questions, for its speed and its way of reasoning.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.pass_context
 def models(ctx: click.Context, model: str, probe: bool, as_json: bool) -> None:
@@ -34,9 +34,12 @@ def models(ctx: click.Context, model: str, probe: bool, as_json: bool) -> None:
     endpoint = build("backends", (Endpoint,), {**raw, "name": "?"} if listing else raw)
 
     def cost(dollars: float) -> None:
-        click.echo(f"asking nine short questions, for {money(dollars)} at most; --no-probe asks none", err=True)
+        click.echo(f"asking ten short questions, for {money(dollars)} at most; --no-probe asks none", err=True)
 
     found = asyncio.run(report(endpoint, probe=probe and not listing, cost=cost))
+    if listing and len(found.models) == 1:
+        listing, endpoint = False, build("backends", (Endpoint,), {**raw, "name": found.models[0]})
+        found = asyncio.run(report(endpoint, probe=probe, cost=cost))
     if as_json:
         click.echo(found.model_dump_json())
     else:
@@ -53,15 +56,25 @@ def _rows(found: ModelReport) -> list[tuple[str, ...]]:
     if found.models:
         rows.append(("models", ", ".join(found.models)))
     rows.append(("context", f"{found.context:,} tokens" if found.context else "not told"))
-    rows.append(("template", f"{found.template}, {found.template_characters:,} characters" if found.template else "not told"))
+    where = f" ({found.template_from})" if found.template_from else ""
+    rows.append(("template", f"{found.template}, {found.template_characters:,} characters{where}" if found.template else "not told"))
     rows.append(("capabilities", ", ".join(found.capabilities)))
     if found.reasoning:
-        rows.append(("reasoning", f"{found.reasoning} (by its {found.reasoning_by})"))
+        rows.append(("reasoning", f"{found.reasoning} (by its {found.reasoning_by}{_beside(found)})"))
     if found.speed:
         speed = found.speed
         rows.append(("speed", f"{speed.alone:,.0f} tokens/s alone, {speed.together:,.0f} with {speed.calls} calls at once (a short probe)"))
+        if speed.first_token_s is not None:
+            rows.append(("first token", f"after {speed.first_token_s:.3f} s (a short probe)"))
     if found.price:
         rows.append(("price", f"${found.price.input:g} in, ${found.price.output:g} out, a million tokens"))
     if found.probe_failed:
         rows.append(("probe", f"failed: {found.probe_failed}"))
     return rows
+
+
+def _beside(found: ModelReport) -> str:
+    """Whether the probe bears out what was told."""
+    if found.reasoning_by != "probe" or found.reasoning_told is None:
+        return ""
+    return ", as told" if found.reasoning == found.reasoning_told else f"; told: {found.reasoning_told}"

@@ -66,6 +66,16 @@ def test_the_demos_recipe_from_end_to_end(model: tuple[str, ...], command: Comma
     assert raised.spent["calls"] + elsewhere.spent["calls"] == command.stored(), "an answer was paid for that the store already had"
 
 
+def test_models_m_looks_at_vllm(url: str, command: Command) -> None:
+    ended = command.end(command.start("models", f"{url}#ember"))
+    assert ended.code == 0, ended.told
+    found = ended.result
+    assert (found["reachable"], found["server"], found["models"], found["context"]) == (True, "vllm", ["ember"], 1024)
+    assert (found["reasoning"], found["reasoning_by"], found["probe_failed"]) == ("inline", "probe", "")
+    assert found["speed"]["together"] > 0
+    assert found["speed"]["first_token_s"] > 0
+
+
 def test_magpie_draws_its_questions_from_vllm(model: tuple[str, ...], command: Command) -> None:
     ended = command.run("magpie", *model, "--target", "8", "--out", "out")
     assert ended.code == 0, ended.told
