@@ -14,7 +14,7 @@ from ._forms import Filled, Form, filled
 T = TypeVar("T")
 
 AGAIN = 0.7
-"""Temperature of a second try, where the first one's is 0 or nothing is known of it: the same request would bring the same reply."""
+"""Temperature of a further try, where the first one's is 0 or not known to the strategy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Caller:
         """The first division that `read` takes. Raises Refused with what is wrong with the last one."""
         wrong, replies = Refused("unreadable"), list[Reply]()
         for sample in range(self.tries):
-            sampling = self._again() if sample else self.sampling
+            sampling = again(self.sampling) if sample else self.sampling
             try:
                 got = await filled(tools, self.model, form, wording, path="branch", sample=sample, sampling=sampling, **values)
                 replies.append(got.reply)
@@ -51,6 +51,8 @@ class Caller:
                 wrong = refused
         raise Refused(wrong.reason, f"{self.tries} divisions were asked for; the last: {wrong.detail}")
 
-    def _again(self) -> Sampling:
-        base = self.sampling or Sampling()
-        return base if base.temperature else Sampling(temperature=AGAIN).over(base)
+
+def again(sampling: Sampling | None) -> Sampling:
+    """Of a further try: not greedy, for greedy decoding would repeat the first one."""
+    base = sampling or Sampling()
+    return base if base.temperature else base.model_copy(update={"temperature": AGAIN})

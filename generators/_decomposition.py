@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,6 +15,7 @@ from ._branching import Caller
 from ._forms import Field as Part
 from ._forms import Filled, Form
 from ._marked import sealed
+from ._numbers import values as numbers
 from ._overlap import grams, jaccard, units
 from ._solving import question_of
 from ._turns import replied, together
@@ -26,7 +26,6 @@ ALIKE = 0.8
 """Share of common bigrams from which two parts ask the same."""
 WHOLE = 0.9
 """Share of the problem's trigrams from which a part is the problem."""
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def distinct_parts(parts: Sequence[str], question: str, most: int, *, cover: bool) -> tuple[str, ...]:
@@ -44,9 +43,9 @@ def distinct_parts(parts: Sequence[str], question: str, most: int, *, cover: boo
         if len(whole & grams(part, 3)) >= WHOLE * max(1, len(whole)):
             raise Refused("part_is_whole", f"a part repeats the whole problem: {part[:120]!r}")
     for one, other in combinations(told, 2):
-        if _numbers(one) == _numbers(other) and jaccard(grams(one, 2), grams(other, 2)) >= ALIKE:
+        if numbers(one) == numbers(other) and jaccard(grams(one, 2), grams(other, 2)) >= ALIKE:
             raise Refused("overlapping_parts", f"two parts ask the same: {one[:120]!r}")
-    if lost := sorted(_numbers(question) - set().union(*map(_numbers, told))) if cover else []:
+    if lost := sorted(set(numbers(question)) - {number for part in told for number in numbers(part)}) if cover else []:
         raise Refused("incomplete_parts", f"no part uses {', '.join(lost[:10])}")
     return told
 
@@ -116,8 +115,3 @@ class Decomposition:
             operator="chain" if self.chain else "problem",
             parts=list(parts),
         )
-
-
-def _numbers(text: str) -> set[str]:
-    """Numbers in digits; `1,000` is `1000`."""
-    return {found.replace(",", "") for found in _NUMBER.findall(text)}

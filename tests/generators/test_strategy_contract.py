@@ -32,6 +32,11 @@ SAYS: dict[str, Callable[..., str]] = {
     "new_question": lambda call: f"<question>Leo has {call.number} sums?</question>" if call.path == "write" else "It is 8",
     "messy": lambda call: "<message>hey whats 5 + 3</message>" if call.path == "colloquial.write" else "It is 8",
     "bsm": lambda call: f"<parts>What about 5?</parts><parts>And 3 more?</parts><finding>{call.number}</finding>",
+    "dialogue": lambda call: (
+        f"It is number {call.number}"
+        if call.path.endswith("assistant")
+        else f"<goal>Find a present</goal><state>go_on</state><message>What about {call.number}?</message>"
+    ),
     "preference": lambda call: f"It is {8 + call.sample}, says {call.number}",
     "persona_answers": lambda call: f"It is {call.path}, by way of {call.number}, I say",
     "persona_from_text": lambda call: "<persona>A clerk who adds columns by hand</persona>",
