@@ -48,8 +48,8 @@ class Bsm(Generator):
     """Of `constrained`: whether a word counts in any form (`ran` for `run`, by the rules of English), or only as it is written."""
     constraints: NonNegativeInt = Field(default=0, le=5)
     """Of `constrained`: further constraints, drawn for each seed that has none of its own, which the recipe's `instructions` checks."""
-    kinds: tuple[str, ...] = FIT
-    """Types of constraints that may be drawn; at first all that suit a text of several parts."""
+    kinds: tuple[str, ...] = ()
+    """Types of constraints that may be drawn; none named: all that suit a text of several parts."""
     repairs: NonNegativeInt = 2
     """Of `constrained`: how often a text that misses something is mended at most."""
     parts: int = Field(default=5, ge=2, le=12)
@@ -72,8 +72,6 @@ class Bsm(Generator):
                 raise ValueError(f"`kinds`: unknown instruction {name!r}; {nearest(name, IDS)}")
         if self.constraints and self.task == "problem":
             raise ValueError("`constraints` are for `task: constrained`; the answer to a problem is checked by a verifier")
-        if self.constraints and not self.kinds:
-            raise ValueError("`kinds` leaves no constraint to draw")
         return self
 
     def judges(self) -> tuple[str, ...]:
@@ -88,5 +86,5 @@ class Bsm(Generator):
             yield await Decomposition(by, caller, self.parts, self.chain, self.cover, self.keep_parts).solved(seed, tools)
             return
         exact = self.forms == "exact"
-        text = Composition(by, caller, self.concepts, self.groups, exact, self.constraints, self.kinds, self.repairs)
+        text = Composition(by, caller, self.concepts, self.groups, exact, self.constraints, self.kinds or FIT, self.repairs)
         yield await text.written(seed, tools)

@@ -346,7 +346,6 @@ async def test_a_failing_part_fails_the_candidate_once_all_have_ended(bench, yie
     [
         ({"kinds": ["punctuation:no_comas"]}, "did you mean 'punctuation:no_comma'"),
         ({"task": "problem", "constraints": 1}, "are for `task: constrained`"),
-        ({"constraints": 1, "kinds": []}, "leaves no constraint"),
         ({"groups": 1}, "greater than or equal to 2"),
         ({"parts": 1}, "greater than or equal to 2"),
     ],

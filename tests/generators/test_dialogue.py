@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 GOAL = "A train leaves at 14:20 and takes 95 minutes; the user wants to know when it arrives in Ulm."
 SEED = Record(content=Conversation(messages=(user(GOAL),)), answer="15:55", tests="[]", fields={"persona": "a nurse who works nights"})
-SAID = ["When will I be there?", "By rail, from Linz, a bit after two.", "Ninety-five of them, minutes I mean.", "And to Ulm?"]
+SAID = ["When will I be there?", "By rail, from Bonn, a bit after two.", "Ninety-five of them, minutes I mean.", "And to Ulm?"]
 ANSWERS = ["Which train do you take?", "How long does it take?", "You arrive at 15:55.", "The same."]
 MIN = 2
 
