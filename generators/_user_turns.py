@@ -17,11 +17,14 @@ from ._tool_turns import given_away
 
 LABEL = re.compile(r"^\s*(?:\*\*)?(?:user|human|person|customer|me|用户|本人)(?:\*\*)?\s*[:：]\s*(?:\*\*)?\s*", re.IGNORECASE)
 """A label before the message itself, which goes."""
+_TOKENS = r"<\|(?:im_start|im_end|assistant|user|start_header_id|eot_id)\b|</?s>|\[/?INST\]"
 BOTH = re.compile(
-    r"^\s*(?:\*\*)?(?:assistant|ai|bot|chatbot|user|human|person|customer|助手|助理|用户|本人)(?:\*\*)?\s*[:：]|<\|(?:im_start|assistant|user)\b|</?s>|\[/?INST\]",
+    rf"^\s*(?:\*\*)?(?:assistant|ai|bot|chatbot|user|human|person|customer|助手|助理|用户|本人)(?:\*\*)?\s*[:：]|{_TOKENS}",
     re.IGNORECASE | re.MULTILINE,
 )
-"""The label of a turn: whoever writes it writes more than one side."""
+"""The label of a turn in a user's message: whoever writes it writes more than one side."""
+NEXT_TURN = re.compile(rf"^\s*(?:\*\*)?(?:user|human|用户)(?:\*\*)?\s*[:：]|{_TOKENS}", re.IGNORECASE | re.MULTILINE)
+"""The same in an answer, where scripts and dialogues of other people may have been asked for."""
 AS_ASSISTANT = re.compile(
     r"\bas an (?:ai|artificial)\b|\bas (?:your|an ai) assistant\b|\bas a (?:large )?language model\b|\bi(?:'m| am) (?:just |only )?(?:an? )?(?:ai\b|ai |virtual |language model|assistant)"
     r"|\bhow (?:can|may|could) i (?:help|assist)\b|\b(?:happy|glad) to (?:help|assist)\b|\bhere to (?:help|assist) you\b|\bglad i could\b|\bis there anything else\b|\byou(?:'re| are) (?:very |most )?welcome\b"
@@ -91,5 +94,5 @@ def unanswered(text: str, gold: str | None, goal: str, before: Sequence[Message]
 
 def as_assistant(text: str) -> None:
     """Raises Refused(`speaks_for_user`) where an answer goes on to write the user's next turn."""
-    if found := BOTH.search(text):
+    if found := NEXT_TURN.search(text):
         raise Refused("speaks_for_user", f"the answer goes on to another turn: {found[0].strip()!r}")

@@ -90,9 +90,9 @@ class Dialogue(Generator):
     leak: int = Field(default=7, ge=2)
     """Words of the goal in a row that the first message may hold at most (a Chinese character is half a word)."""
     system: System = None
-    """System prompt of the assistant; of a list, one is drawn for each conversation."""
+    """System prompt of the assistant; of a list, one is drawn for each conversation. Left out: the seed's own, where it has one."""
     keep_system: bool = True
-    """Whether `system` stays in the record."""
+    """Whether the system prompt stays in the record."""
     sampling: Sampling | None = None
     """Of the assistant, set over the model's own."""
     simulating: Sampling | None = None
@@ -120,7 +120,7 @@ class Dialogue(Generator):
 
     async def generate(self, seed: Record, tools: Tools) -> AsyncIterator[Record]:
         talk = await self._begun(seed, tools)
-        steer = drawn(self.system, tools)
+        steer = drawn(self.system, tools) or next((turn.text for turn in seed.messages if turn.role == "system"), "")
         for number in range(self.max_turns):
             message = await self._message(talk, number, tools)
             if message is None:

@@ -231,6 +231,15 @@ async def test_the_assistants_system_turn(keep, bench, yielded):
     assert record.lineage[-1].detail.get("system") == (None if keep else "Be brief.")
 
 
+async def test_the_seeds_own_system_turn_is_the_assistants(bench, yielded):
+    led = Record(content=Conversation(messages=(system("Be kind."), *SEED.messages)))
+    tools = bench()
+    (record,) = await yielded(TALK, led, tools)
+    assert record.messages[0] == tools.teacher.calls[1].prompt[0] == system("Be kind.")
+    (record,) = await yielded(Dialogue(model="teacher", system="Be brief."), led, bench())
+    assert [turn.text for turn in record.messages if turn.role == "system"] == ["Be brief."]
+
+
 async def test_json_where_the_model_keeps_to_a_schema(scripted, double, yielded):
     def say(call):
         if call.path.endswith("assistant"):
@@ -294,7 +303,7 @@ def test_labels_before_a_message_go():
 
 
 def test_an_answer_may_name_people_and_not_play_them():
-    as_assistant("The user: someone who buys.\nNote: assistants exist.")
+    as_assistant("The user: someone who buys.\nCustomer: One tea.\nAssistant: Here you are.")
     with pytest.raises(Refused):
         as_assistant("Fine.\nUser: thanks")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from datalchemy.backends.embedded import Embedded
+from datalchemy.core.errors import RecipeError
 from datalchemy.core.record import Preference, Record
 from datalchemy.engine.ledger import LedgerReader
 from datalchemy.engine.recipe import Recipe
@@ -44,3 +45,16 @@ def test_ember_gives_pairs_of_a_right_and_a_wrong_solution(tmp_path: Path, monke
         boxed = f"\\boxed{{{record.answer}}}"
         assert boxed in record.content.chosen[0].text
         assert boxed not in record.content.rejected[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "message"),
+    [
+        ("preference", [("generate[0].by", "reward")], "reward"),
+        ("preference", [("generate[0].verify", "unit_tests")], "unit_tests"),
+        ("bsm", [("filters", "[exact]")], "instructions"),
+    ],
+)
+def test_a_filter_that_is_not_there_is_told_before_a_token_is_spent(name: str, sets: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Recipe.load(name, sets=sets)
