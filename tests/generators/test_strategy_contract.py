@@ -30,7 +30,7 @@ SAYS: dict[str, Callable[..., str]] = {
     "persona": lambda call: "<problem>A hive gives 12 kg of honey. What do 7 hives give?</problem>" if call.path == "write" else "84 kg",
     "rephrase": lambda call: f"<question>Leo adds 5 and 3 on day {call.number}</question>" if call.path == "rephrase" else "It is 8",
     "new_question": lambda call: f"<question>Leo has {call.number} sums?</question>" if call.path == "write" else "It is 8",
-    "messy": lambda call: "<message>hey whats 5 + 3</message>" if call.path == "colloquial.write" else "It is 8",
+    "messy": lambda call: "<message>hey gimme 5 + 3</message>" if call.path == "colloquial.write" else "It is 8",
     "bsm": lambda call: f"<parts>What about 5?</parts><parts>And 3 more?</parts><finding>{call.number}</finding>",
     "dialogue": lambda call: (
         f"It is number {call.number}"
