@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from datalchemy.core.record import Conversation, Record, assistant, user
+from datalchemy.core.sandbox import PYTHON, Program
+from datalchemy.engine.loops import to_completion
+from datalchemy.eval.sandbox.local import LocalSandbox
 from gauge import Line, above, plain, rate, scored, verdicts
 
 PROBLEMS = Path(__file__).parents[1] / "data" / "unit_tests.jsonl"
@@ -22,6 +27,7 @@ def speed() -> Iterator[Line]:
     asserts = ["assert double(2) == 4", "assert double(5) == 10", "assert double(0) == 0"]
     calls = [_record(code.format(i), asserts, i) for i in range(400)]
     yield above("400 candidates, three asserts each", rate({"use": "unit_tests"}, calls, warm=20), 120)
+    yield plain("an empty Python in the same sandbox, as many at once", to_completion(_empty(200)))
     check = {"entry_point": "double", "test": "def check(f):\n" + "".join(f"    assert f({n}) == {2 * n}\n" for n in range(5))}
     yield plain(
         "200 candidates, a test function each",
@@ -30,6 +36,16 @@ def speed() -> Iterator[Line]:
     programs = {"inputs": ["2\n", "5\n", "0\n"], "outputs": ["4\n", "10\n", "0\n"]}
     reads = [_record(f"print(int(input()) * 2)  # {i}\n", programs, i) for i in range(200)]
     yield plain("200 candidates, three programs with stdin each", rate({"use": "unit_tests"}, reads, warm=20))
+
+
+async def _empty(count: int) -> float:
+    """Starts a second: what no filter can be faster than."""
+    async with LocalSandbox() as sandbox:
+        program = Program(argv=(PYTHON, "-s", "-S", "-c", "pass"))
+        await sandbox.run(program)
+        began = time.perf_counter()
+        await asyncio.gather(*(sandbox.run(program) for _ in range(count)))
+        return count / (time.perf_counter() - began)
 
 
 def accuracy() -> Iterator[Line]:
