@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -60,6 +62,23 @@ def test_an_error_in_between_leaves_nobody_behind() -> None:
     with pytest.raises(OSError, match="nothing_there"), other_user(SOMEBODY):
         subprocess.run(["/nothing_there"], check=False)
     assert who()["Uid"] == "0 0 0 0"
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv gives the ambient capabilities")
+def test_ambient_capabilities_do_not_reach_what_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They outlive an exec by a user who is not root. The control: without giving them up, they are there."""
+    code = """
+import subprocess, sys
+from datalchemy.eval.sandbox import credentials
+if sys.argv[1] == "kept":
+    credentials.AMBIENT = 9999
+with credentials.other_user(1_000_000_007):
+    print(subprocess.run(["/bin/grep", "CapPrm", "/proc/self/status"], capture_output=True, text=True).stdout.split()[1])
+"""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    given = ["setpriv", "--inh-caps=+net_raw", "--ambient-caps=+net_raw", "--", sys.executable, "-c", code]
+    found = [subprocess.run([*given, how], capture_output=True, text=True, check=True).stdout.strip() for how in ("given up", "kept")]
+    assert found == ["0" * 16, f"{1 << 13:016x}"]
 
 
 def test_nobody_else_is_no_change() -> None:
