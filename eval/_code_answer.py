@@ -51,7 +51,8 @@ def program_of(code: str, prompt: str, entry: str, setup: str) -> str:
     code = code.replace("\r\n", "\n")
     if prompt:
         whole = re.search(rf"^(?:async )?def {re.escape(entry)}\b", code, re.MULTILINE)
-        code = prompt.replace("\r\n", "\n").rstrip(" \t") + ("\n" + code if whole else _indented(code))
+        head = prompt.replace("\r\n", "\n").rstrip(" \t").removesuffix("\n")
+        code = f"{head}\n\n{code}" if whole else f"{head}\n{_indented(code)}"
     if TYPING.search(code) and "typing" not in code:
         code = f"from typing import *\n{code}"
     if futures := FUTURE.findall(code):  # they must come first

@@ -158,6 +158,7 @@ class TestShapes:
         prompt = 'def plain(x):\n    return x\n\n\ndef add(a, b):\n    """The sum."""\n'
         tests = {"entry_point": "add", "test": "def check(f):\n    assert f(1, 2) == 3 and f(0, 2) == 2"}
         asked = Record(content=Conversation(messages=(user(prompt), assistant(body))), fields=tests)
+        stripped = Record(content=Conversation(messages=(user(prompt.strip()), assistant(body))), fields=tests)
         wrong = Record(content=Conversation(messages=(user(prompt), assistant("return a - b"))), fields=tests)
         words = Record(
             content=Conversation(
@@ -165,7 +166,7 @@ class TestShapes:
             ),
             fields=tests,
         )
-        assert [verdict.score for verdict in await run(asked, wrong, words)] == [1, 0, 1]
+        assert [verdict.score for verdict in await run(asked, stripped, wrong, words)] == [1, 1, 0, 1]
 
     async def test_helpers_of_the_prompt_are_there_for_the_tests_and_are_not_the_candidates(self, run: Run) -> None:
         prompt = "def poly(cs, x):\n    return sum(c * x ** i for i, c in enumerate(cs))\n\ndef root(cs):\n    '''A root.'''\n"
