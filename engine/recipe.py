@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ..core.backend import FinishReason
+from ..core.beside import base_of
 from ..core.endpoint import Endpoint
 from ..core.errors import RecipeError, nearest
 from ..core.frozen import Frozen
@@ -42,12 +43,8 @@ def _resolved(raw: Any, info: ValidationInfo) -> Any:
     if len(source) != 1 or not set(source) <= {"file", "pool"}:
         raise RecipeError("`system` is a text, a list of texts, {file: PATH} or {pool: PATH} (one text a line)")
     ((kind, name),) = source.items()
-    text = text_of(_base(info) / str(name), "system")
+    text = text_of(base_of(info) / str(name), "system")
     return {**raw, "system": text if kind == "file" else [line for line in text.splitlines() if line.strip()]}
-
-
-def _base(info: ValidationInfo) -> Path:
-    return Path((info.context or {}).get("base", "."))
 
 
 def text_of(path: Path, what: str) -> str:
@@ -232,7 +229,7 @@ class Recipe(Frozen):
     def _prompt_files(cls, raw: Any, info: ValidationInfo) -> Any:
         if not isinstance(raw, dict):
             return raw
-        return {name: text_of(_base(info) / text, f"prompts.{name}") if str(text).endswith(".j2") else text for name, text in raw.items()}
+        return {name: text_of(base_of(info) / text, f"prompts.{name}") if str(text).endswith(".j2") else text for name, text in raw.items()}
 
     @model_validator(mode="after")
     def _holds_together(self) -> Recipe:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from ..core.backend import Capability
+from ..core.beside import base_of
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._benchmarks import CHUNK, Benchmark, Hit, Index
@@ -86,7 +87,7 @@ class Contamination(Filter):
 
     @model_validator(mode="after")
     def _placed(self, info: ValidationInfo) -> Contamination:
-        self._base = Path((info.context or {}).get("base", "."))
+        self._base = base_of(info)
         for benchmark in self.against:
             benchmark.check(self._base)
         return self

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationInfo
 
+from ..core.beside import beside, body_of
 from ..core.frozen import Frozen
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -28,13 +29,8 @@ def demonstrations_of(given: tuple[Demonstration, ...] | str, info: ValidationIn
     """The demonstrations, and a hash of the file that they come from. Raises ValueError, naming file and line."""
     if not isinstance(given, str):
         return given, ""
-    path = Path((info.context or {}).get("base", ".")) / Path(given).expanduser()
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"the demonstrations {path} are larger than {MAX_BYTES >> 20} MiB")
-        body = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"the demonstrations {path} cannot be read ({error.strerror})") from error
+    path = beside(given, info)
+    body = body_of(path, "file of demonstrations", most=MAX_BYTES)
     found = tuple(_read(body, path))
     if not found:
         raise ValueError(f"{path} holds no demonstrations")

@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 from pydantic import ValidationInfo
 
+from ..core.beside import beside, body_of
+
 MAX_BYTES = 64 * 1024 * 1024
 LONGEST = 6000
 """Characters of a method: it is sent with every round, and one that has grown longer does worse (Auto Evol-Instruct, arXiv 2406.00770)."""
@@ -20,13 +22,8 @@ def method_of(given: str, info: ValidationInfo) -> tuple[str, str]:
     """
     if not given:
         return "", ""
-    path = Path((info.context or {}).get("base", ".")) / Path(given).expanduser()
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"the method {path} is larger than {MAX_BYTES >> 20} MiB")
-        body = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"the method {path} cannot be read ({error.strerror})") from error
+    path = beside(given, info)
+    body = body_of(path, "method", most=MAX_BYTES)
     text = (_last(body, path) if path.suffix == ".jsonl" else _decoded(body, path)).strip()
     if not text:
         raise ValueError(f"the method {path} is empty")

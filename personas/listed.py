@@ -13,6 +13,7 @@ from typing import Any, Self
 import orjson
 from pydantic import PrivateAttr, ValidationInfo, model_validator
 
+from ..core.beside import beside, body_of
 from ..core.frozen import Frozen
 from .composed import Persona
 
@@ -42,7 +43,7 @@ class Listed(Frozen):
             raise ValueError("personas need exactly one of `texts` and `path`")
         found = self.texts
         if self.path:
-            body = _body(Path((info.context or {}).get("base", ".")) / Path(self.path).expanduser())
+            body = body_of(beside(self.path, info), "file of personas", most=MAX_BYTES, advice=": read it as the recipe's `seeds`")
             self._hash = blake2b(body, digest_size=8).hexdigest()
             found = tuple(_column(body, Path(self.path), self.column))
         texts = [text.strip() for text in dict.fromkeys(found) if text.strip()]
@@ -65,15 +66,6 @@ class Listed(Frozen):
     def reads(self) -> Mapping[str, str]:
         """Hash of the file, for the fingerprint of runs."""
         return {"personas": self._hash} if self._hash else {}
-
-
-def _body(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"{path} is larger than {MAX_BYTES >> 20} MiB: read it as the recipe's `seeds`")
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"the personas {path} cannot be read ({error.strerror}): expected .txt, .jsonl, .csv or .tsv") from error
 
 
 def _column(body: bytes, path: Path, column: str) -> Iterator[str]:
