@@ -222,17 +222,8 @@ async def _open(
         gates: dict[str, Gate] = {}
         workers = await stack.enter_async_context(WorkerPool())
         sandbox = await stack.enter_async_context(OnDemand())
-        shared = Shared(
-            recipe.seed,
-            recipe.language,
-            Wordings(recipe.language, recipe.prompts),
-            workers,
-            sandbox,
-            askers,
-            gates,
-            recipe.name,
-            marker.away,
-        )
+        wordings = Wordings(recipe.language, recipe.prompts)
+        shared = Shared(recipe.seed, recipe.language, wordings, workers, sandbox, askers, gates, recipe.name, marker.away)
         plan = await open_plan(recipe, shared, gates, stack)
         tally = Tally(plan.names)
         tally.resume(reader.counts(), reader.reasons())

@@ -36,8 +36,3 @@ def _said(message: Message) -> str:
 def numbers(text: str) -> tuple[str, ...]:
     """All numbers of a text, sorted; `1,000` is `1000`. Two problems whose numbers differ are two problems."""
     return tuple(sorted(found.replace(",", "").lstrip("0") or "0" for found in _NUMBER.findall(text)))
-
-
-def name_of(record: Record) -> str:
-    """The record's id."""
-    return record.id

@@ -58,11 +58,11 @@ def sketches(texts: Sequence[str], scheme: Scheme) -> list[Sketch]:
     start = size = 0
     for at, text in enumerate(texts):
         if size and size + len(text) > _TOGETHER:
-            parts.append(_sets(texts[start:at], start, scheme))
+            parts.append(_numbered(texts[start:at], start, scheme))
             start, size = at, 0
         size += len(text)
     if texts:
-        parts.append(_sets(texts[start:], start, scheme))
+        parts.append(_numbered(texts[start:], start, scheme))
     keys = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
     owner, shingles = (keys >> np.uint64(32)).astype(np.int64), keys.astype(np.uint32)
     starts = np.flatnonzero(_changes(owner))
@@ -75,7 +75,7 @@ def sketches(texts: Sequence[str], scheme: Scheme) -> list[Sketch]:
     return [Sketch(sets.get(at, empty), row) for at, row in enumerate(bands)]
 
 
-def _sets(texts: Sequence[str], first: int, scheme: Scheme) -> Any:
+def _numbered(texts: Sequence[str], first: int, scheme: Scheme) -> Any:
     """Number of the text (upper 32 bits, counted from `first`) and hash of an n-gram (lower 32), by text."""
     import numpy as np
 

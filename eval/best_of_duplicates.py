@@ -14,7 +14,7 @@ from ..core.record import Record, Verdict
 from ._best import By as Measure
 from ._best import best_first, checked, named, values
 from ._clusters import clusters
-from ._compared import By, compared, name_of, numbers
+from ._compared import By, compared, numbers
 from ._finished import finished
 from ._shingles import Scheme, jaccard, sketches
 
@@ -73,7 +73,7 @@ class BestOfDuplicates(Filter):
             best, *others = [group[at] for at in best_first(worth)]
             verdicts[best] = Verdict(by=self.part_name(), outcome="keep", evidence={"group": len(group)})
             for at in others:
-                verdicts[at] = self._worse(name_of(records[best]), jaccard(read[at].grams(), read[best].grams()), len(group))
+                verdicts[at] = self._worse(records[best].id, jaccard(read[at].grams(), read[best].grams()), len(group))
         return verdicts
 
     def _alone(self, text: str) -> Verdict:

@@ -16,7 +16,7 @@ from pydantic import Field
 from ..core.errors import StorageError
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
-from ._compared import By, compared, name_of
+from ._compared import By, compared
 from ._finished import finished
 from ._shelf import NAME_PATTERN, Shelf
 
@@ -64,7 +64,7 @@ class Exact(Filter):
         text = _BLANK.sub(" ", unicodedata.normalize("NFKC", compared(record, self.by)).casefold()).strip()
         if not text:
             return Verdict(by=self.part_name(), outcome="abstain", reason=f"nothing_to_compare: no {self.by} text")
-        first = index.first(text, name_of(record))
+        first = index.first(text, record.id)
         if first is None:
             return Verdict(by=self.part_name(), outcome="keep")
         return Verdict(by=self.part_name(), outcome="refuse", reason=f"duplicate: of {first}", evidence={"of": first})

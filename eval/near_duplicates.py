@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._bloom import Bloom
-from ._compared import By, compared, name_of, numbers
+from ._compared import By, compared, numbers
 from ._finished import finished
 from ._shelf import NAME_PATTERN, Shelf
 from ._shingles import Scheme, sketches
@@ -91,7 +91,7 @@ class NearDuplicates(Filter):
         texts = [compared(record, self.by) for record in records]
         read = sketches(texts, self.scheme)
         items = [
-            Item(name_of(record), sketch, _signs(text) if self.numbers == "agree" else b"")
+            Item(record.id, sketch, _signs(text) if self.numbers == "agree" else b"")
             for record, sketch, text in zip(records, read, texts, strict=True)
         ]
         some = [at for at, item in enumerate(items) if len(item.sketch.shingles)]

@@ -15,7 +15,7 @@ from ..core.errors import RecipeError, Rejected
 from ..core.part import Filter, Judge, Tools
 from ..core.record import Record, Verdict
 from ._calibration import calibrated, unit
-from ._compared import By, compared, name_of, numbers
+from ._compared import By, compared, numbers
 from ._finished import finished
 from ._shelf import NAME_PATTERN, Shelf
 from ._twins import Twin
@@ -79,7 +79,7 @@ class SemanticDuplicates(Filter):
                 async with one:
                     given = dict(zip(some, await _vectors(encoder, [texts[at] for at in some]), strict=True))
                     vectors = {at: vector for at, vector in given.items() if vector is not None}
-                    items = [(name_of(records[at]), texts[at]) for at in vectors]
+                    items = [(records[at].id, texts[at]) for at in vectors]
                     twins = await finished(asyncio.to_thread(self._twins, items, list(vectors.values()), index))
                 found = {**dict.fromkeys(some, "refused"), **dict(zip(vectors, twins, strict=True))}
                 kept = Verdict(by=self.part_name(), outcome="keep")

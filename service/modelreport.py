@@ -146,7 +146,7 @@ async def _asked(backend: Backend, seed: int, most: int = MOST) -> Reply:
     return reply
 
 
-def reasoning(replies: list[Reply]) -> Literal["inline", "field", "hidden", "none"]:
+def reasoning(replies: list[Reply]) -> Reasoning:
     """Where the thinking of these replies is."""
     if any(reply.reasoning for reply in replies):
         return "field"
