@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from ..core.backend import Reply, Sampling
 from ..core.errors import Refused
 from ..core.part import Rendered, Tools
 from ..core.record import Label, Message, Record, user
 from ._overlap import units
-from ._turns import asked, replied, together
+from ._turns import asked, replied, together, waves
 
 T = TypeVar("T")
 
@@ -80,7 +79,7 @@ class Solver:
         """
         found: list[Solution] = []
         need = self.agree if self.verify else 1
-        for wave in waves(self.most):
+        for wave in waves(self.most, WAVE):
             found += await self.judged(await self.solved(seed, made, wave, tools), tools)
             right = sum(one.right for one in found)
             if right >= need or right + self.most - len(found) < need:
@@ -134,16 +133,6 @@ class Solver:
         ).model_copy(update={"tests": made.tests})
 
 
-def waves(most: int, sizes: Sequence[int] = WAVE) -> Iterator[range]:
-    """The sample numbers of each wave."""
-    start = 0
-    for size in chain(sizes, repeat(sizes[-1])):
-        if start >= most:
-            return
-        yield range(start, min(start + size, most))
-        start += size
-
-
 def question_of(seed: Record) -> str:
     """The seed's one question. Raises Refused(`not_one_question`): a dialogue or a picture cannot be rewritten as a text alone."""
     turns = asked(seed)
@@ -178,22 +167,14 @@ def labelled(record: Record, labels: dict[str, Label]) -> Record:
 async def each(makes: Sequence[Callable[[], Awaitable[T]]]) -> tuple[list[T], list[Refused]]:
     """What independent attempts made, all at once and in order, and why the others came to nothing: one refusal ends no other."""
     ended = await together([_ended(make) for make in makes])
-    return [made for one in ended for made in one.made], [refused for one in ended for refused in one.refused]
+    return [one for one in ended if not isinstance(one, Refused)], [one for one in ended if isinstance(one, Refused)]
 
 
-@dataclass(frozen=True, slots=True)
-class _End(Generic[T]):
-    """One or the other, in a box: `together` raises what is an exception."""
-
-    made: tuple[T, ...] = ()
-    refused: tuple[Refused, ...] = ()
-
-
-async def _ended(make: Callable[[], Awaitable[T]]) -> _End[T]:
+async def _ended(make: Callable[[], Awaitable[T]]) -> T | Refused:
     try:
-        return _End(made=(await make(),))
+        return await make()
     except Refused as refused:
-        return _End(refused=(refused,))
+        return refused
 
 
 def distinct(written: Sequence[Made]) -> tuple[list[Made], list[Refused]]:

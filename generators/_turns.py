@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import TypeVar
 
 from ..core.backend import Reply
@@ -57,6 +58,16 @@ def replied(reply: Reply, *, opened: bool = False) -> Message:
     thought = split(reply, opened=opened)
     calls = tuple(ToolCall.model_validate(call) for call in reply.tool_calls)
     return Message(role="assistant", content=thought.answer, reasoning=thought.reasoning, tool_calls=calls)
+
+
+def waves(most: int, sizes: Sequence[int]) -> Iterator[range]:
+    """The sample numbers of each wave, `most` in all; the last size repeats."""
+    start = 0
+    for size in chain(sizes, repeat(sizes[-1])):
+        if start >= most:
+            return
+        yield range(start, min(start + size, most))
+        start += size
 
 
 async def together(calls: Sequence[Awaitable[T]]) -> list[T]:

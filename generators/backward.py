@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
-
-from ..core.backend import Capability, Reply, Sampling
+from ..core.backend import Reply
 from ..core.errors import Refused
-from ..core.part import Generator, Rendered, Tools
+from ..core.part import Rendered, Tools
 from ..core.record import Record
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
 from ._numbers import Place, free_symbol, maskable, masked, says, stands, values
-from ._solving import Made, Solver, all_refused, each, gold_of, material, question_of
+from ._reproducing import Reproducing
+from ._solving import Made, all_refused, each, gold_of, material, question_of
 
 FORM = Form((Part("statement"),))
 
 
-class Backward(Generator):
+class Backward(Reproducing):
     """Masks numbers of the seed's question and asks for them, the answer being given; kept only if solving finds the number.
 
     The masked number is the new gold answer. One on which the answer does not depend is not found again, and refused. Labels:
@@ -28,40 +27,10 @@ class Backward(Generator):
     """
 
     prompts: ClassVar[tuple[str, ...]] = ("backward.masked", "backward.asked", "backward.statement", "cot.solve", *FORMS)
-    default_sampling: ClassVar[Sampling] = Sampling(temperature=0.7, top_p=0.95)
-    """Where neither the strategy nor the model sets them."""
 
-    model: str
-    """The model that restates (`form: statement`) and, unless `solver` is set, solves."""
-    solver: str = ""
-    """The model that solves; by default the same."""
     form: Literal["masked", "statement"] = "masked"
     """`masked` (FOBAR) puts the question of the answer behind the problem, by program; `statement` (self-verification) has
-    the model turn problem and answer into statements, a call more."""
-    k: int = Field(default=2, ge=1, le=32)
-    """Numbers masked of a question, one at a time, drawn from those that can be."""
-    solves: PositiveInt = 4
-    """Solutions of a question at most, asked in waves of 1, 1, 2, 2 ..."""
-    agree: PositiveInt = 1
-    """How many of them must find the masked number."""
-    verify: str = "math_answer"
-    """The recipe's filter that compares answers."""
-    sampling: Sampling | None = None
-    """Of restating, set over the model's own."""
-    solving: Sampling | None = None
-    """Of solving, set over the model's own."""
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.agree > self.solves:
-            raise ValueError(f"`agree: {self.agree}` of `solves: {self.solves}` can never be reached: lower `agree`, or raise `solves`")
-        return self
-
-    def judges(self) -> tuple[str, ...]:
-        return (self.verify,)
-
-    def needs(self) -> dict[str, frozenset[Capability]]:
-        return {name: frozenset({"chat"}) for name in (self.model, self.solver) if name}
+    the model turn problem and answer into statements, a call more. `k` numbers are masked, one at a time, drawn from those that can be."""
 
     def calls_per_seed(self) -> float:
         return float(self.k * (self.solves + (self.form == "statement")))
@@ -94,8 +63,7 @@ class Backward(Generator):
             replies = (reply,)
         detail = (("operator", self.form), ("masked", question[place.start : place.end]), ("symbol", symbol), ("known", gold))
         made = Made(text, place.value, f"{at}.solve", wording, replies, detail=detail)
-        solver = Solver(self.part_name(), self.solver or self.model, self.solves, self.agree, self.verify, self.solving)
-        return await solver.reproduced(seed, made, tools)
+        return await self._solver().reproduced(seed, made, tools)
 
     async def _restated(self, hidden: str, gold: str, place: Place, symbol: str, at: str, tools: Tools) -> tuple[str, Rendered, Reply]:
         got = await filled(

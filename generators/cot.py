@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
 from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
@@ -14,7 +13,7 @@ from ..core.backend import Reply, Sampling
 from ..core.errors import RecipeError, Refused
 from ..core.part import Generator, Rendered, Tools
 from ..core.record import Label, Message, Record
-from ._turns import System, asked, drawn, led_by, replied, reworded, together
+from ._turns import System, asked, drawn, led_by, replied, reworded, together, waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class Cot(Generator):
         judges = self._judges(tools)
         question = self._question(seed, tools)
         rollouts: list[Rollout] = []
-        for wave in self._waves():
+        for wave in waves(self.rollouts, self.wave):
             made = await together([self._rollout(seed, question, tools, sample) for sample in wave])
             rollouts += await self._judged(made, judges, tools)
             if self.stop == "early" and self._enough(rollouts):
@@ -139,16 +138,6 @@ class Cot(Generator):
         if steer and not self.keep_system:
             return Question(sent, shown[1:], wording, {"system": steer})
         return Question(sent, shown, wording, {})
-
-    def _waves(self) -> Iterator[range]:
-        """The sample numbers of each wave."""
-        start = 0
-        for size in chain(self.wave, repeat(self.wave[-1])):
-            if start >= self.rollouts:
-                return
-            end = min(start + size, self.rollouts)
-            yield range(start, end)
-            start = end
 
     async def _rollout(self, seed: Record, question: Question, tools: Tools, sample: int) -> Rollout:
         reply = await tools.model(self.model).chat(question.sent, path="solve", sample=sample, sampling=self.sampling)

@@ -15,7 +15,8 @@ from ..core.record import Record
 from ._forms import FORMS, Form, filled
 from ._forms import Field as Part
 from ._overlap import units
-from ._solving import Made, Solution, Solver, all_refused, distinct, each, labelled, material, question_of, waves
+from ._solving import Made, Solution, Solver, all_refused, distinct, each, labelled, material, question_of
+from ._turns import waves
 
 Operator = Literal["numbers", "fractions", "combine", "condition", "steps"]
 OPERATORS: tuple[Operator, ...] = ("numbers", "fractions", "combine", "condition", "steps")

@@ -16,8 +16,7 @@ from ..core.part import Generator, Tools
 from ..core.record import Label, Message, Record
 from ..core.record import Preference as PairContent
 from ._pairs import Answer, Choose, Pair, Rules
-from ._solving import waves
-from ._turns import System, asked, drawn, led_by, replied, reworded, together
+from ._turns import System, asked, drawn, led_by, replied, reworded, together, waves
 
 
 @dataclass(frozen=True, slots=True)
