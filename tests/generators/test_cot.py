@@ -9,6 +9,7 @@ from datalchemy.core.backend import Reply, Sampling
 from datalchemy.core.errors import Disconnected, RecipeError, Refused
 from datalchemy.core.record import Conversation, Media, Message, Record, Verdict, assistant, system, user
 from datalchemy.eval.think_format import ThinkFormat
+from datalchemy.generators._turns import waves
 from datalchemy.generators.cot import Cot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -293,9 +294,9 @@ async def test_timing_changes_nothing(order, bench, yielded):
 
 @given(st.integers(1, 40), st.lists(st.integers(1, 9), min_size=1, max_size=5))
 def test_waves_cover_each_rollout_once(rollouts, wave):
-    waves = list(Cot(model="m", rollouts=rollouts, wave=tuple(wave))._waves())
-    assert [sample for numbers in waves for sample in numbers] == list(range(rollouts))
-    assert [len(numbers) for numbers in waves[:-1]] == [wave[min(i, len(wave) - 1)] for i in range(len(waves) - 1)]
+    made = list(waves(rollouts, wave))
+    assert [sample for numbers in made for sample in numbers] == list(range(rollouts))
+    assert [len(numbers) for numbers in made[:-1]] == [wave[min(i, len(wave) - 1)] for i in range(len(made) - 1)]
 
 
 @given(st.lists(st.sampled_from("678"), min_size=8, max_size=8), st.integers(1, 4), st.sampled_from(["early", "never"]))
